@@ -1,0 +1,1 @@
+//! Builds images: a native reproducible builder and external builders.

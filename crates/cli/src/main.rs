@@ -1,0 +1,3 @@
+//! The `ring` program.
+
+fn main() {}

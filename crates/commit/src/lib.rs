@@ -1,0 +1,1 @@
+//! One head in a registry that moves atomically.

@@ -1,0 +1,1 @@
+//! The operations that a person asks for, from plan to placement.

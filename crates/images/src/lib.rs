@@ -1,0 +1,1 @@
+//! Reads a project: rings.toml, containerfiles and sources, and says what is desired.

@@ -1,0 +1,1 @@
+//! The hash-chained record of every operation, kept in the registry.

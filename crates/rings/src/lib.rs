@@ -1,0 +1,1 @@
+//! The pure rules of rings: chain, state, version rule, plans and refusals.

@@ -1,0 +1,1 @@
+//! What the tests share: a project builder, a fixed clock and a faulty registry.
