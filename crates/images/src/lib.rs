@@ -1,5 +1,16 @@
 //! Reads a project: rings.toml, containerfiles and sources, and says what is desired.
 
+mod containerfile;
+mod expand;
+mod limits;
+pub mod names;
 mod problem;
+mod recipe;
 
+pub use containerfile::{
+    Base, Classified, Command, Containerfile, Healthcheck, Heredoc, Instruction, Mount, MountKind, Onbuild,
+    Origin, ProjectNames, Run, Stage, Step, Transfer,
+};
+pub use expand::{ExpandError, Unset, expand, expand_heredoc, expand_with};
 pub use problem::{Problem, Problems};
+pub use recipe::{Arguments, EntryKind, Inputs, Recipe, RecipeEntry, RecipeError, Sources};

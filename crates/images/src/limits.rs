@@ -1,0 +1,59 @@
+//! Bounds on what a project may hold, each with its reason.
+
+/// Bytes of `rings.toml`: 10,000 images with arguments need about 2 MiB.
+pub(crate) const PROJECT_FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// Bytes of `rings.lock`: 10,000 references need about 2 MiB.
+pub(crate) const LOCK_FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// Bytes of the user's own file, which names a registry.
+pub(crate) const USER_FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// Images of one project: ten times the largest project that the program is measured with.
+pub(crate) const IMAGES_MAX: usize = 10_000;
+
+/// Configured rings of one project, as rings allow them.
+pub(crate) const RINGS_MAX: usize = 64;
+
+/// Sites of one project: each is one artifact to push at every move.
+pub(crate) const SITES_MAX: usize = 10_000;
+
+/// Platforms of one image: more exist in no image that is known.
+pub(crate) const PLATFORMS_MAX: usize = 32;
+
+/// Mistakes of syntax that are shown: a file that is no TOML at all has one in every line.
+pub(crate) const SYNTAX_PROBLEMS_MAX: usize = 20;
+
+/// Largest time of a file in an image: eleven octal digits, what a tar header holds.
+pub(crate) const EPOCH_SECONDS_MAX: i64 = 0o777_7777_7777;
+
+/// Longest duration, ten years: a longer one is a slip of the unit.
+pub(crate) const DURATION_SECONDS_MAX: u64 = 3_650 * 86_400;
+
+/// Bytes of one containerfile, heredocs included: the largest of 2,000 public ones has 120 KiB.
+pub(crate) const CONTAINERFILE_BYTES_MAX: usize = 1 << 20;
+
+/// Stages of one containerfile: the largest public ones have about 100.
+pub(crate) const STAGES_MAX: usize = 1_000;
+
+/// Expansions that stand inside each other in one word: people write two or three.
+pub(crate) const EXPANSION_DEPTH_MAX: usize = 32;
+
+/// Bytes of one expanded word: the kernel takes 128 KiB for one argument of a program.
+pub(crate) const EXPANSION_BYTES_MAX: usize = 128 << 10;
+
+/// Bytes of one ignore file: it is a list that people write.
+pub(crate) const IGNORE_BYTES_MAX: usize = 1 << 20;
+
+/// Links that are followed for one path, as the kernel does: more is a loop.
+pub(crate) const LINKS_MAX: usize = 40;
+
+/// Folders that stand inside each other below one source: a path may have 4,096 bytes.
+pub(crate) const FOLDER_DEPTH_MAX: usize = 2_048;
+
+/// Bytes that are read from a file at once: large enough that system calls do not count, small
+/// enough that one buffer for each thread stays in the processor's cache.
+pub(crate) const READ_BYTES: usize = 128 << 10;
+
+/// Bytes of the stat cache that are read: ten million files need about 1 GiB.
+pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
