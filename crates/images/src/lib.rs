@@ -4,7 +4,10 @@ mod containerfile;
 mod expand;
 mod limits;
 pub mod names;
+mod nearest;
+mod platform;
 mod problem;
+mod project;
 mod recipe;
 
 pub use containerfile::{
@@ -12,5 +15,10 @@ pub use containerfile::{
     Origin, ProjectNames, Run, Stage, Step, Transfer,
 };
 pub use expand::{ExpandError, Unset, expand, expand_heredoc, expand_with};
+pub use platform::{Platform, PlatformError};
 pub use problem::{Problem, Problems};
+pub use project::{
+    BuilderChoice, Epoch, ImageDeclaration, KEYS, Key, Kind, Override, Overrides, Project, RegistryLocation,
+    Retention, Sbom, Scheme, Setting, SettingOrigin, Sign, ValueError, find, load,
+};
 pub use recipe::{Arguments, EntryKind, Inputs, Recipe, RecipeEntry, RecipeError, Sources};

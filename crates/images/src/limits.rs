@@ -12,9 +12,6 @@ pub(crate) const USER_FILE_BYTES_MAX: u64 = 64 << 10;
 /// Images of one project: ten times the largest project that the program is measured with.
 pub(crate) const IMAGES_MAX: usize = 10_000;
 
-/// Configured rings of one project, as rings allow them.
-pub(crate) const RINGS_MAX: usize = 64;
-
 /// Sites of one project: each is one artifact to push at every move.
 pub(crate) const SITES_MAX: usize = 10_000;
 
