@@ -1,1 +1,32 @@
 //! The pure rules of rings: chain, state, version rule, plans and refusals.
+//!
+//! Nothing here reads a file, a clock, an environment variable or a socket: the same state,
+//! request, facts and time give the same plan and the same bytes. In the flow this is step 3,
+//! "decide": `images` says what is wanted, `ledger` says what is, and this crate says what happens.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod limits;
+
+mod cells;
+mod chain;
+mod configuration;
+mod delta;
+mod gates;
+mod locks;
+mod release;
+mod site;
+mod state;
+mod violation;
+
+pub use cells::Cells;
+pub use chain::{Chain, ChainError};
+pub use configuration::{Configuration, ConfigurationError, Declaration};
+pub use delta::Delta;
+pub use gates::{Approvals, Check, Freeze, GateKind, Gates, Probe};
+pub use limits::{MAX_SHRINK_DEFAULT, RINGS_MAX, VERSION_NUMBER_MAX};
+pub use locks::{Held, Hold, Locks};
+pub use release::{Built, Release};
+pub use site::{Deliver, Job, Site, SiteSource};
+pub use state::{Change, Snapshot, State};
+pub use violation::Violation;
