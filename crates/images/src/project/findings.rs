@@ -39,7 +39,21 @@ impl<'t> Findings<'t> {
             self.broken_lines.extend(problem.line);
             self.found.push(problem);
         }
+        self.break_tables();
         table.into_inner()
+    }
+
+    /// Takes the lines below a broken table header as broken too: nobody knows which table they are in.
+    fn break_tables(&mut self) {
+        let mut is_broken = false;
+        for (line, text) in (1..).zip(self.text.lines()) {
+            if text.trim_start().starts_with('[') {
+                is_broken = self.broken_lines.contains(&line);
+            }
+            if is_broken {
+                self.broken_lines.insert(line);
+            }
+        }
     }
 
     /// Keeps a problem at the byte `at`, unless its line could not even be parsed.

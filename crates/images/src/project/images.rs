@@ -46,10 +46,11 @@ pub(crate) struct ImageDefaults {
     pub(crate) builder: BuilderChoice,
 }
 
-/// The images that could be read, and every name that was declared at all.
+/// The images that could be read.
 pub(crate) struct Images {
     pub(crate) images: IndexMap<ImageName, ImageDeclaration>,
-    pub(crate) declared: BTreeSet<String>,
+    /// Every name that is declared at all; nothing when even that cannot be told.
+    pub(crate) declared: Option<BTreeSet<String>>,
 }
 
 /// Reads all images; those with mistakes are left out and the mistakes kept.
@@ -57,7 +58,7 @@ pub(crate) fn read(document: &DeTable<'_>, defaults: &ImageDefaults, reader: &mu
     match table(document, "images") {
         Some((declared, at)) if !declared.is_empty() => read_declared(declared, at, defaults, reader),
         _ if document.contains_key("images") && table(document, "images").is_none() => {
-            Images { images: IndexMap::new(), declared: BTreeSet::new() }
+            Images { images: IndexMap::new(), declared: None }
         }
         _ => find_folders(defaults, reader),
     }
@@ -75,7 +76,7 @@ fn read_declared(
             format!("{} images are declared, at most {IMAGES_MAX} are allowed", declared.len()),
             "split the project in two, each with its own rings.toml",
         );
-        return Images { images: IndexMap::new(), declared: BTreeSet::new() };
+        return Images { images: IndexMap::new(), declared: None };
     }
     let mut images = IndexMap::new();
     for (key, value) in declared {
@@ -85,7 +86,7 @@ fn read_declared(
         let image = read_one(Declared { keys, at, written: key.get_ref() }, name, defaults, reader);
         images.extend(image.map(|image| (image.name.clone(), image)));
     }
-    Images { images, declared: declared.keys().map(|key| key.get_ref().to_string()).collect() }
+    Images { images, declared: Some(declared.keys().map(|key| key.get_ref().to_string()).collect()) }
 }
 
 fn name_of(text: Text<'_>, findings: &mut Findings<'_>) -> Option<ImageName> {
@@ -317,5 +318,5 @@ fn find_folders(defaults: &ImageDefaults, reader: &mut Reader<'_>) -> Images {
         let message = format!("{} images were found, at most {IMAGES_MAX} are allowed", images.len());
         reader.findings.add(0, message, "split the project in two, each with its own rings.toml");
     }
-    Images { images, declared }
+    Images { images, declared: Some(declared) }
 }

@@ -311,17 +311,16 @@ fn read_root(document: &DeTable<'_>, images: &Images, findings: &mut Findings<'_
         }
         return None;
     };
-    if images.declared.contains(text.text) {
+    let declared = images.declared.as_ref()?;
+    if declared.contains(text.text) {
         // A name that is declared and cannot be read is already a problem of its declaration.
         return ImageName::new(text.text).ok();
     }
-    let names = images.declared.iter().map(String::as_str);
-    let help = match nearest(text.text, names.clone()) {
+    let names: Vec<&str> = declared.iter().map(String::as_str).collect();
+    let help = match nearest(text.text, names.iter().copied()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
-        None if images.declared.is_empty() => "declare it with [images.NAME]".to_owned(),
-        None => {
-            format!("declare it with [images.{}], or name one of {}", text.text, listed(names.collect()))
-        }
+        None if names.is_empty() => "declare it with [images.NAME]".to_owned(),
+        None => format!("declare it with [images.{}], or name one of {}", text.text, listed(names)),
     };
     findings.add_unless_broken(text.at, format!("the root `{}` is no image of the project", text.text), help);
     None
