@@ -45,12 +45,18 @@ pub(crate) const IGNORE_BYTES_MAX: usize = 1 << 20;
 /// Links that are followed for one path, as the kernel does: more is a loop.
 pub(crate) const LINKS_MAX: usize = 40;
 
-/// Folders that stand inside each other below one source: a path may have 4,096 bytes.
-pub(crate) const FOLDER_DEPTH_MAX: usize = 2_048;
-
 /// Bytes that are read from a file at once: large enough that system calls do not count, small
 /// enough that one buffer for each thread stays in the processor's cache.
 pub(crate) const READ_BYTES: usize = 128 << 10;
 
 /// Bytes of the stat cache that are read: ten million files need about 1 GiB.
 pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
+
+/// Threads that read and hash: more do not make a disk faster.
+pub(crate) const THREADS_MAX: usize = 16;
+
+/// Items that a thread takes at once: few enough to keep all busy, enough to ask seldom.
+pub(crate) const ITEMS_PER_CLAIM: usize = 8;
+
+/// How often a file that changes while it is read is read again before it is given up.
+pub(crate) const READ_ATTEMPTS_MAX: usize = 3;
