@@ -7,6 +7,7 @@ mod expand;
 mod external;
 mod hashing;
 mod ignore;
+mod init;
 mod limits;
 pub mod names;
 mod nearest;
@@ -26,6 +27,7 @@ pub use containerfile::{
 pub use context::{Context, Entry, HandOutError, SelectRequest, Selection, SourceReader};
 pub use expand::{ExpandError, Unset, expand, expand_heredoc, expand_with};
 pub use external::{DOCKER_HOST, LockFile, LockWriteError, Locking, normalise};
+pub use init::{InitError, init};
 pub use platform::{Platform, PlatformError};
 pub use problem::{Problem, Problems};
 pub use project::{
