@@ -13,8 +13,14 @@ mod chain;
 mod configuration;
 mod delta;
 mod gates;
+mod history;
 mod locks;
+mod numbering;
+mod operation;
+mod plan;
+mod refusal;
 mod release;
+mod request;
 mod site;
 mod state;
 mod violation;
@@ -24,9 +30,20 @@ pub use chain::{Chain, ChainError};
 pub use configuration::{Configuration, ConfigurationError, Declaration};
 pub use delta::Delta;
 pub use gates::{Approvals, Check, Freeze, GateKind, Gates, Probe};
+pub use history::{InEffect, Inverse, PastMove, Rewind, Target, inverse};
 pub use limits::{MAX_SHRINK_DEFAULT, RINGS_MAX, VERSION_NUMBER_MAX};
 pub use locks::{Held, Hold, Locks};
+pub use numbering::{Bump, Numbering, Rule, next_version};
+pub use operation::{Operation, OperationError};
+pub use plan::{
+    Action, Cause, CauseCode, CellWrite, GateFinding, NotBuilt, Plan, Recipe, SiteChange, Step, Written,
+};
+pub use refusal::{PlanError, Refusal, RefusalCode, Refused, RequestProblem, Warning, WarningCode};
 pub use release::{Built, Release};
+pub use request::{
+    ConfigureRequest, Desired, Detail, EmptyRequest, Facts, PromoteRequest, ReleaseRequest, Request,
+    ShiftRequest, Switch, TakeBack, TakeBackRequest, UnshiftRequest,
+};
 pub use site::{Deliver, Job, Site, SiteSource};
 pub use state::{Change, Snapshot, State};
 pub use violation::Violation;

@@ -12,4 +12,4 @@ pub const VERSION_NUMBER_MAX: u64 = (1 << 53) - 1;
 pub const MAX_SHRINK_DEFAULT: u8 = 50;
 
 /// How many names a message lists before it says how many more there are: about two lines of text.
-pub const NAMES_LISTED_MAX: usize = 12;
+pub(crate) const NAMES_LISTED_MAX: usize = 12;

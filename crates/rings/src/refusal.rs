@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use ringsite_names::{ImageName, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::NAMES_LISTED_MAX;
@@ -186,11 +185,6 @@ pub(crate) fn listed<T: fmt::Display>(names: &[T]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
-}
-
-/// Names an image on a ring, for messages.
-pub(crate) fn placed(image: &ImageName, ring: &Position) -> String {
-    format!("{image} on {ring}")
 }
 
 #[cfg(test)]
