@@ -43,9 +43,17 @@ impl Tree {
     /// # Errors
     /// `PathError` when `path` is not relative and normal, or agents would refuse the name.
     pub fn insert(&mut self, path: &str, bytes: &[u8], executable: bool) -> Result<(), PathError> {
+        self.insert_shared(path, bytes.into(), executable)
+    }
+
+    /// Puts a file in whose content is shared with somebody else.
+    ///
+    /// # Errors
+    /// `PathError` as in [`insert`](Self::insert).
+    pub fn insert_shared(&mut self, path: &str, bytes: Arc<[u8]>, executable: bool) -> Result<(), PathError> {
         check(path)?;
         self.links.remove(path);
-        self.files.insert(path.to_owned(), FileEntry { bytes: bytes.into(), executable });
+        self.files.insert(path.to_owned(), FileEntry { bytes, executable });
         Ok(())
     }
 
