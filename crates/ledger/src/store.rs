@@ -1,0 +1,93 @@
+//! The ledger's repository: reading objects by digest with their errors made plain, and pushing.
+
+use bytes::Bytes;
+use ringsite_names::{Digest, ProjectName, RepositoryName};
+use ringsite_oci::names::MEDIA_TYPE_EMPTY;
+use ringsite_oci::{Descriptor, EMPTY_CONFIG, ImageManifest, Put, Registry};
+
+use crate::codec::{Coded, Form};
+use crate::error::LedgerError;
+use crate::limits::OBJECT_BYTES_MAX;
+use crate::names::REPOSITORY;
+
+/// The repository `<project>/ledger` of a registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Store<R> {
+    pub(crate) registry: R,
+    pub(crate) project: ProjectName,
+    pub(crate) repository: RepositoryName,
+}
+
+impl<R: Registry> Store<R> {
+    pub(crate) fn new(registry: R, project: ProjectName) -> Self {
+        let repository = project
+            .repository(REPOSITORY)
+            .expect("a project name of at most 128 characters leaves room for the ledger's part");
+        Self { registry, project, repository }
+    }
+
+    /// Returns the text of an object that `descriptor` names, verified against digest and size.
+    pub(crate) async fn text(
+        &self,
+        what: &str,
+        descriptor: &Descriptor,
+        form: Form,
+    ) -> Result<Vec<u8>, LedgerError> {
+        let digest = &descriptor.digest;
+        let bytes_max = u64::try_from(OBJECT_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = self.registry.blob_bytes(&self.repository, digest, bytes_max).await;
+        let bytes = bytes.map_err(|source| LedgerError::object(what, digest, source))?;
+        let damaged = |reason: String| LedgerError::damaged(format!("{what} {digest}"), reason);
+        if bytes.len() as u64 != descriptor.size {
+            return Err(damaged(format!("it has {} bytes, not {}", bytes.len(), descriptor.size)));
+        }
+        if !digest.matches(&bytes) {
+            return Err(damaged("its content has another digest".to_owned()));
+        }
+        form.decode(bytes.into(), &descriptor.media_type).map_err(|error| damaged(format!("it {error}")))
+    }
+
+    /// Returns a manifest of the ledger that is named by digest.
+    pub(crate) async fn manifest(
+        &self,
+        what: &str,
+        digest: &Digest,
+        artifact_type: &str,
+    ) -> Result<ImageManifest, LedgerError> {
+        let stored = self.registry.manifest(&self.repository, &(*digest).into()).await;
+        let stored = stored.map_err(|source| LedgerError::object(what, digest, source))?;
+        let damaged = |reason: String| LedgerError::damaged(format!("{what} {digest}"), reason);
+        if !digest.matches(&stored.bytes) {
+            return Err(damaged("its content has another digest".to_owned()));
+        }
+        let manifest = ImageManifest::from_bytes(&stored.bytes);
+        let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
+        if manifest.artifact_type.as_deref() != Some(artifact_type) {
+            return Err(damaged(format!("it is no `{artifact_type}`")));
+        }
+        Ok(manifest)
+    }
+
+    /// Pushes an object and returns its descriptor.
+    pub(crate) async fn push(&self, coded: Coded) -> Result<Descriptor, LedgerError> {
+        let bytes = Bytes::from(coded.bytes);
+        Ok(self.registry.put_bytes(&self.repository, coded.media_type, bytes).await?)
+    }
+
+    /// Pushes a manifest, by digest only or under a tag, whose content is there already.
+    pub(crate) async fn push_manifest(
+        &self,
+        put: &Put,
+        manifest: &ImageManifest,
+    ) -> Result<Digest, LedgerError> {
+        let bytes = Bytes::from(manifest.to_bytes());
+        Ok(self.registry.put_manifest(&self.repository, put, manifest.media_type(), bytes).await?)
+    }
+
+    /// Pushes the empty configuration that every manifest of the ledger names.
+    pub(crate) async fn push_empty_config(&self) -> Result<(), LedgerError> {
+        let bytes = Bytes::from_static(EMPTY_CONFIG);
+        self.registry.put_bytes(&self.repository, MEDIA_TYPE_EMPTY, bytes).await?;
+        Ok(())
+    }
+}
