@@ -11,7 +11,7 @@
 
 // mod bench;
 mod codegen;
-// mod e2e;
+mod e2e;
 mod error;
 mod peers;
 mod release;
@@ -49,7 +49,7 @@ enum Task {
     /// Build the programs that e2e and bench compare with, and say where each one is
     Peers,
     /// Run the product end to end beside real programs
-    // E2e(e2e::Options),
+    E2e(e2e::Options),
     /// Measure the product beside other programs
     // Bench(bench::Options),
     /// Release this workspace with itself: a static `ring` in an image from scratch
@@ -80,7 +80,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Codegen { check: true } => codegen::check(&workspace),
         Task::Codegen { check: false } => codegen::write(&workspace),
         Task::Peers => peers::run(&workspace),
-        // Task::E2e(options) => e2e::run(&workspace, options),
+        Task::E2e(options) => e2e::run(&workspace, options),
         // Task::Bench(options) => bench::run(&workspace, options),
         Task::Release { arguments } => release::run(&workspace, arguments),
     }
