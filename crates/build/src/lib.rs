@@ -1,1 +1,17 @@
 //! Builds images: a native reproducible builder and external builders.
+//!
+//! Step 4 of the flow: one step of a plan becomes layers, a configuration and a manifest in the
+//! registry, named by digest only. Which image is built, and which version it gets, was decided
+//! before; what names it is written afterwards.
+
+mod archive;
+mod builder;
+mod error;
+mod layer;
+mod limits;
+pub mod names;
+mod step;
+
+pub use builder::Builder;
+pub use error::{BuildError, FailureKind, Place};
+pub use step::{BaseImage, Bases, BuildStep, Built, BuiltPlatform, Phases, PlatformStep};
