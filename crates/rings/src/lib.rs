@@ -10,25 +10,38 @@ mod limits;
 
 mod cells;
 mod chain;
+mod completeness;
 mod configuration;
+mod configuring;
+mod deciding;
 mod delta;
+mod differences;
+mod gatekeeping;
 mod gates;
+mod graph;
 mod history;
+mod judging;
 mod locks;
+mod moves;
 mod numbering;
 mod operation;
 mod plan;
+mod planning;
 mod refusal;
 mod release;
 mod request;
+mod setting;
 mod site;
 mod state;
+mod taking_back;
 mod violation;
 
 pub use cells::Cells;
 pub use chain::{Chain, ChainError};
+pub use completeness::{Completeness, NotLoaded};
 pub use configuration::{Configuration, ConfigurationError, Declaration};
 pub use delta::Delta;
+pub use differences::{Difference, Differences, differences};
 pub use gates::{Approvals, Check, Freeze, GateKind, Gates, Probe};
 pub use history::{InEffect, Inverse, PastMove, Rewind, Target, inverse};
 pub use limits::{MAX_SHRINK_DEFAULT, RINGS_MAX, VERSION_NUMBER_MAX};
@@ -38,6 +51,7 @@ pub use operation::{Operation, OperationError};
 pub use plan::{
     Action, Cause, CauseCode, CellWrite, GateFinding, NotBuilt, Plan, Recipe, SiteChange, Step, Written,
 };
+pub use planning::{arriving, needs, plan};
 pub use refusal::{PlanError, Refusal, RefusalCode, Refused, RequestProblem, Warning, WarningCode};
 pub use release::{Built, Release};
 pub use request::{

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::NAMES_LISTED_MAX;
-use crate::{GateKind, Plan};
+use crate::{GateKind, NotLoaded, Plan};
 
 /// Why a plan must not be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ pub enum PlanError {
     /// A rule says no.
     #[error("{0}")]
     Refused(Refused),
+    /// A release that the rules must look at is not loaded: the caller's mistake, or damage.
+    #[error(transparent)]
+    NotLoaded(#[from] NotLoaded),
 }
 
 /// What deserves a second look.
