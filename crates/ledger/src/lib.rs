@@ -24,15 +24,18 @@ mod commit;
 mod draft;
 mod entry;
 mod error;
+mod history;
 mod init;
 mod kind;
 mod ledger;
 mod manifests;
 mod operation;
+mod past;
 mod seen;
 mod segment;
 mod store;
 mod table;
+mod verify;
 mod view;
 
 pub use body::{
@@ -42,8 +45,11 @@ pub use body::{
 pub use draft::Draft;
 pub use entry::{Entry, EntryError, GateOutcome, NewRelease, Recorded, Signature};
 pub use error::{Fault, LedgerError, Mover};
+pub use history::{EntryName, EntryNameError, Filter, History};
 pub use init::Beginning;
 pub use kind::Kind;
 pub use ledger::Ledger;
 pub use operation::{OperationId, OperationIdError};
+pub use past::Point;
 pub use seen::{Place, Seen, SeenError};
+pub use verify::{Problem, ProblemCode, Verification};

@@ -65,3 +65,10 @@ pub const PREFIX_DIGITS_MIN: usize = 6;
 
 /// Problems that a verification lists before it stops listing; one damaged object can cause thousands.
 pub const PROBLEMS_MAX: usize = 1000;
+
+/// Artifacts that a verification asks for at the same time.
+pub const ARTIFACT_QUESTIONS_MAX: usize = 16;
+
+/// Seconds by which the clocks of two machines that write to one ledger may differ; a search that
+/// ends at a time goes on for so long before it, so that it misses nothing.
+pub const CLOCK_DIFFERENCE_MAX: i64 = 24 * 60 * 60;

@@ -79,3 +79,7 @@ pub const SHARD: &str = "dev.ringsite.ledger.shard";
 
 /// The name of the file, in the client's own cache, that keeps the newest head which it has seen.
 pub const SEEN_FILE_PREFIX: &str = "head-";
+
+/// The part of a site artifact's repository between project and site. Written by the crate `sites`;
+/// read here, to see whether what was placed is still there.
+pub const SITES_REPOSITORY: &str = "sites";
