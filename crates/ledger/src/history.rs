@@ -90,8 +90,13 @@ pub struct History<'l, R> {
 }
 
 impl<R: Registry> Ledger<R> {
+    /// Returns all entries, newest first.
+    pub fn history(&self) -> History<'_, R> {
+        self.history_of(Filter::default())
+    }
+
     /// Returns the entries that `filter` lets through, newest first.
-    pub fn history(&self, filter: Filter) -> History<'_, R> {
+    pub fn history_of(&self, filter: Filter) -> History<'_, R> {
         let rings = filter.image.is_some().then(|| Rewind::new(&self.view.state));
         History { walk: Walk::new(self), filter, rings }
     }

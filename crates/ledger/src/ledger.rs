@@ -1,6 +1,7 @@
 //! The ledger as a value: opened on one head, asked for its state, moved on by commits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringsite_names::{Digest, ImageName, ProjectName, RepositoryName};
 use ringsite_oci::Registry;
@@ -25,6 +26,15 @@ pub struct Ledger<R> {
     pub(crate) view: View,
     /// The last closed segment, whose operation ids are searched, once it was read.
     pub(crate) previous: Option<(Digest, Segment)>,
+    /// The shards of the release table that were read.
+    shards: Mutex<KnownShards>,
+}
+
+/// What was read of one release table.
+#[derive(Debug, Default)]
+struct KnownShards {
+    table: Option<Digest>,
+    shards: BTreeMap<u8, Arc<Shard>>,
 }
 
 impl<R: Registry> Ledger<R> {
@@ -55,7 +65,7 @@ impl<R: Registry> Ledger<R> {
         known: Option<Place>,
         view: View,
     ) -> Result<Self, LedgerError> {
-        let ledger = Self { store, seen, view, previous: None };
+        let ledger = Self { store, seen, view, previous: None, shards: Mutex::default() };
         if let (Some(known), Some(seen)) = (known, &ledger.seen) {
             if !ledger.follows(known).await? {
                 return Err(rollback(known, Some(ledger.view.last()), seen));
@@ -111,13 +121,14 @@ impl<R: Registry> Ledger<R> {
                 Err(error @ LedgerError::Damaged { .. }) => return Err(self.moved_or(error).await?),
                 shards => shards?,
             };
-            self.view.state = with_releases(std::mem::take(&mut self.view.state), &missing, shards)?;
+            let state = std::mem::take(&mut self.view.state);
+            self.view.state = with_releases(state, &missing, &shards)?;
         }
         Ok(&self.view.state)
     }
 
-    /// Returns `state`, a state of the past, with T of these images. T is that of now: versions are
-    /// never given twice, so every release that stood on a ring then is in it.
+    /// Returns `state`, a state of now or of the past, with T of these images. T is that of now:
+    /// versions are never given twice, so every release that stood on a ring then is in it.
     ///
     /// # Errors
     /// `Damaged`, `Registry`.
@@ -126,15 +137,19 @@ impl<R: Registry> Ledger<R> {
         state: State,
         images: &BTreeSet<ImageName>,
     ) -> Result<State, LedgerError> {
-        let wanted: BTreeSet<&ImageName> = images.iter().collect();
-        let shards = self.shards_of(&wanted).await?;
-        let mut state = with_releases(state, &wanted, shards)?;
-        for image in wanted {
-            let open = self.view.segment.lines.iter().flat_map(|line| &line.entry.releases);
-            let open = open.filter(|new| new.image == *image).map(|new| new.release.clone());
-            state = state.with_releases(image, open).map_err(contradiction)?;
+        let missing: BTreeSet<&ImageName> = images.iter().filter(|image| !state.is_loaded(image)).collect();
+        if missing.is_empty() {
+            return Ok(state);
         }
-        Ok(state)
+        let shards = self.shards_of(&missing).await?;
+        let mut open = Shard::new();
+        for new in self.view.segment.lines.iter().flat_map(|line| &line.entry.releases) {
+            if missing.contains(&new.image) {
+                let releases = open.entry(new.image.clone()).or_default();
+                releases.insert(new.release.version, new.release.clone());
+            }
+        }
+        with_releases(state, &missing, &[shards, vec![Arc::new(open)]].concat())
     }
 
     /// Reads the head again. Returns whether it has moved; T must then be loaded again.
@@ -208,12 +223,29 @@ impl<R: Registry> Ledger<R> {
         }
     }
 
-    /// Reads the shards of these images from the table of the checkpoint.
-    async fn shards_of(&self, images: &BTreeSet<&ImageName>) -> Result<Vec<Shard>, LedgerError> {
+    /// Returns the shards of these images from the table of the checkpoint; each is read once.
+    async fn shards_of(&self, images: &BTreeSet<&ImageName>) -> Result<Vec<Arc<Shard>>, LedgerError> {
         let Some(table) = self.view.checkpoint.table else { return Ok(Vec::new()) };
-        let table = Table::read(&self.store, &table.digest).await?;
-        let wanted = images.iter().map(|image| shard_of(image)).collect();
-        table.load(&self.store, &wanted).await
+        let wanted: BTreeSet<u8> = images.iter().map(|image| shard_of(image)).collect();
+        let missing: BTreeSet<u8> = {
+            let mut known = self.known_shards();
+            if known.table != Some(table.digest) {
+                *known = KnownShards { table: Some(table.digest), shards: BTreeMap::new() };
+            }
+            wanted.iter().copied().filter(|shard| !known.shards.contains_key(shard)).collect()
+        };
+        let read = match missing.is_empty() {
+            true => Vec::new(),
+            false => Table::read(&self.store, &table.digest).await?.load(&self.store, &missing).await?,
+        };
+        let mut known = self.known_shards();
+        known.shards.extend(read.into_iter().map(|(number, shard)| (number, Arc::new(shard))));
+        Ok(wanted.iter().filter_map(|number| known.shards.get(number).cloned()).collect())
+    }
+
+    fn known_shards(&self) -> MutexGuard<'_, KnownShards> {
+        // It is filled in one step, so what a panic leaves behind is whole.
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns `error`, or `Moved` when the head it was met under is no longer the newest.
@@ -230,15 +262,11 @@ impl<R: Registry> Ledger<R> {
 fn with_releases(
     mut state: State,
     images: &BTreeSet<&ImageName>,
-    shards: Vec<Shard>,
+    shards: &[Arc<Shard>],
 ) -> Result<State, LedgerError> {
-    let mut releases = Shard::new();
-    for shard in shards {
-        releases.extend(shard);
-    }
     for image in images {
-        let known = releases.remove(*image).unwrap_or_default();
-        state = state.with_releases(image, known.into_values()).map_err(contradiction)?;
+        let known = shards.iter().filter_map(|shard| shard.get(*image)).flat_map(BTreeMap::values);
+        state = state.with_releases(image, known.cloned()).map_err(contradiction)?;
     }
     Ok(state)
 }

@@ -76,16 +76,16 @@ impl Table {
         Ok(Self { previous, shards })
     }
 
-    /// Reads some shards, several at a time.
+    /// Reads some shards, several at a time; those without a release are left out.
     pub(crate) async fn load<R: Registry>(
         &self,
         store: &Store<R>,
         wanted: &BTreeSet<u8>,
-    ) -> Result<Vec<Shard>, LedgerError> {
+    ) -> Result<Vec<(u8, Shard)>, LedgerError> {
         let present = wanted.iter().filter_map(|number| Some((*number, self.shards.get(number)?)));
         let reads = present.map(|(number, descriptor)| async move {
             let text = store.text("shard of the release table", descriptor, SHARD).await?;
-            parse(&text, number, &descriptor.digest)
+            Ok((number, parse(&text, number, &descriptor.digest)?))
         });
         stream::iter(reads).buffered(SHARD_READS_MAX).try_collect().await
     }
@@ -105,7 +105,7 @@ impl Table {
         }
         let mut next = Self { previous: own, shards: self.shards.clone() };
         for (shard, added) in grown {
-            let mut releases = self.load(store, &[shard].into()).await?.pop().unwrap_or_default();
+            let mut releases = self.load(store, &[shard].into()).await?.pop().unwrap_or_default().1;
             for NewRelease { image, release } in added {
                 releases.entry(image).or_default().insert(release.version, release);
             }

@@ -169,7 +169,7 @@ impl<R: Registry> Ledger<R> {
                 table.load(&self.store, &(0..TABLE_SHARDS).collect()).await
             };
             match shards.await {
-                Ok(shards) => shards.into_iter().for_each(|shard| found.extend(shard)),
+                Ok(shards) => shards.into_iter().for_each(|(_, shard)| found.extend(shard)),
                 Err(error) => return audit.damage(error),
             }
         }
