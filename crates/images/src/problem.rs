@@ -85,6 +85,11 @@ impl Problems {
         &self.0
     }
 
+    /// Returns the problems one by one in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+
     /// Returns the problems as a list, to collect them with others.
     pub fn into_vec(self) -> Vec<Problem> {
         self.0

@@ -35,7 +35,7 @@ use crate::{Platform, Problem, Problems};
 pub use images::ImageDeclaration;
 pub use keys::{KEYS, Key, Kind};
 pub use origins::{Setting, SettingOrigin};
-pub use values::{BuilderChoice, Epoch, RegistryLocation, Sbom, Scheme, ValueError};
+pub use values::{BuilderChoice, Epoch, RegistryLocation, Sbom, Scheme, ValueError, parse_duration};
 
 /// Values that count more than the project file, and the user's own file, which counts less.
 ///

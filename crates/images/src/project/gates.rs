@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::findings::{Findings, Text, integer, table, tables, text, texts};
 use super::top::{checked, listed};
-use super::values::{duration, unknown_word};
+use super::values::{parse_duration, unknown_word};
 use crate::nearest::nearest;
 
 /// What a gate may require.
@@ -55,7 +55,8 @@ pub(crate) fn ring_help(written: &str, rings: &[RingName]) -> String {
 }
 
 fn read_one(keys: &DeTable<'_>, at: usize, findings: &mut Findings<'_>) -> Gates {
-    let soak = text(keys, "soak").filter(|text| checked(*text, duration(text.text), findings).is_some());
+    let soak =
+        text(keys, "soak").filter(|text| checked(*text, parse_duration(text.text), findings).is_some());
     let approvals = read_approvals(keys, findings);
     let hotfix = text(keys, "hotfix");
     if let Some(hotfix) = hotfix {

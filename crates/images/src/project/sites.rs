@@ -11,7 +11,7 @@ use super::findings::{Findings, Text, integer, table, tables, text, text_map, te
 use super::gates::ring_help;
 use super::reader::Reader;
 use super::top::{checked, listed, place, read_host};
-use super::values::{duration, unknown_word};
+use super::values::{parse_duration, unknown_word};
 use crate::limits::SITES_MAX;
 use crate::names::{ENVIRONMENTS_FOLDER, KUSTOMIZATION_NAMES};
 use crate::nearest::nearest;
@@ -267,7 +267,8 @@ fn read_source(keys: &DeTable<'_>, findings: &mut Findings<'_>) -> SiteSource {
 
 fn read_job(keys: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<Job> {
     let (job, _) = table(keys, "job")?;
-    let timeout = text(job, "timeout").filter(|text| checked(*text, duration(text.text), findings).is_some());
+    let timeout =
+        text(job, "timeout").filter(|text| checked(*text, parse_duration(text.text), findings).is_some());
     Some(Job {
         command: texts(job, "command")
             .map(|(words, _)| words.into_iter().map(owned).collect())

@@ -13,7 +13,7 @@ use super::images::{self, ImageDefaults, Images};
 use super::origins::{Sources, settings};
 use super::reader::Reader;
 use super::user::{self, UserFile};
-use super::values::{BuilderChoice, Epoch, RegistryLocation, ValueError, duration, is_host};
+use super::values::{BuilderChoice, Epoch, RegistryLocation, ValueError, is_host, parse_duration};
 use super::{Overrides, Project, Retention, Sign, gates, shape, sites};
 use crate::names::{
     LABEL_DEPENDENCY_PREFIX, LABEL_REF_NAME, LABEL_REVISION, LABEL_VENDOR, LABEL_VERSION, REGISTRY_DEFAULT,
@@ -364,7 +364,7 @@ fn read_retention(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Retent
         }
         keep
     });
-    let age = text(keys, "age").and_then(|text| checked(text, duration(text.text), findings));
+    let age = text(keys, "age").and_then(|text| checked(text, parse_duration(text.text), findings));
     Retention { keep, age }
 }
 

@@ -210,7 +210,7 @@ pub(crate) fn unknown_word(what: &str, text: &str, known: &[&str]) -> ValueError
 ///
 /// # Errors
 /// `ValueError` when `text` is none, is zero, or is longer than ten years.
-pub(crate) fn duration(text: &str) -> Result<Duration, ValueError> {
+pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     let shown: String = text.chars().take(100).collect();
     let error = |reason: &str| {
         ValueError::new(
@@ -296,9 +296,9 @@ mod tests {
         for (text, seconds) in
             [("30s", 30), ("10m", 600), ("24h", 86_400), ("180d", 15_552_000), ("2w", 1_209_600)]
         {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5_400)));
         for (text, reason) in [
             ("", "nothing"),
             ("0h", "nothing"),
@@ -310,7 +310,7 @@ mod tests {
             ("99999999999999999999h", "too long"),
             ("11000d", "ten years"),
         ] {
-            let error = duration(text).expect_err("is no duration");
+            let error = parse_duration(text).expect_err("is no duration");
             assert!(error.message.contains(reason), "{text}: {}", error.message);
         }
     }
