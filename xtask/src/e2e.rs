@@ -17,6 +17,7 @@ mod readers;
 mod same;
 mod sandbox;
 
+use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
@@ -95,9 +96,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     if !succeeds(&mut workspace.cargo(&arguments))? {
         return Err(TaskError::new("build ring"));
     }
+    let ring = workspace.target().join("debug/ring");
     let (mut passed, mut failed) = (0_u32, 0_u32);
     for scenario in &scenarios {
-        match run_one(workspace, scenario, options.keep)? {
+        match run_one(workspace, &ring, scenario, options.keep)? {
             Some(true) => passed += 1,
             Some(false) => failed += 1,
             None => {}
@@ -107,8 +109,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     Ok(failed == 0 && passed > 0)
 }
 
+/// Builds one tree many times in varied conditions, for the bench; returns how many different digests came out.
+///
+/// # Errors
+/// A build fails.
+pub(crate) fn build_many(workspace: &Workspace, ring: &Path, builds: usize) -> Result<usize> {
+    let sandbox = Sandbox::new(workspace, ring, "same")?;
+    same::digests(&sandbox, builds).map(|digests| digests.len())
+}
+
 /// Runs one scenario and prints how it ended; none when it neither passed nor failed.
-fn run_one(workspace: &Workspace, scenario: &Scenario, keep: bool) -> Result<Option<bool>> {
+fn run_one(workspace: &Workspace, ring: &Path, scenario: &Scenario, keep: bool) -> Result<Option<bool>> {
     let name = scenario.name;
     let missing: Vec<String> =
         scenario.peers.iter().filter_map(|peer| peers::locate(workspace, peer).err()).collect();
@@ -119,7 +130,7 @@ fn run_one(workspace: &Workspace, scenario: &Scenario, keep: bool) -> Result<Opt
         return Ok(is_ci.then_some(false));
     }
     let begin = Instant::now();
-    let sandbox = Sandbox::new(workspace, name)?;
+    let sandbox = Sandbox::new(workspace, ring, name)?;
     let outcome = (scenario.run)(&sandbox);
     let seconds = begin.elapsed().as_secs_f64();
     match outcome {

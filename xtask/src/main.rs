@@ -9,7 +9,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there"))]
 
-// mod bench;
+mod bench;
 mod codegen;
 mod e2e;
 mod error;
@@ -51,7 +51,7 @@ enum Task {
     /// Run the product end to end beside real programs
     E2e(e2e::Options),
     /// Measure the product beside other programs
-    // Bench(bench::Options),
+    Bench(bench::Options),
     /// Release this workspace with itself: a static `ring` in an image from scratch
     Release {
         /// What to hand to `ring release`
@@ -81,7 +81,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Codegen { check: false } => codegen::write(&workspace),
         Task::Peers => peers::run(&workspace),
         Task::E2e(options) => e2e::run(&workspace, options),
-        // Task::Bench(options) => bench::run(&workspace, options),
+        Task::Bench(options) => bench::run(&workspace, options),
         Task::Release { arguments } => release::run(&workspace, arguments),
     }
 }

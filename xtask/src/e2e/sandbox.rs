@@ -29,6 +29,7 @@ const CALLS_SHOWN_MAX: usize = 6;
 /// A folder with a project, and the programs that work on it.
 pub(crate) struct Sandbox {
     workspace: Workspace,
+    ring: PathBuf,
     folder: tempfile::TempDir,
     story: RefCell<Vec<String>>,
     runs: RefCell<u32>,
@@ -87,11 +88,11 @@ impl Run {
 }
 
 impl Sandbox {
-    /// Makes an empty folder for a scenario.
+    /// Makes an empty folder for a scenario that runs this build of the product.
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub(crate) fn new(workspace: &Workspace, name: &str) -> Result<Self> {
+    pub(crate) fn new(workspace: &Workspace, ring: &Path, name: &str) -> Result<Self> {
         let parent = workspace.target().join("e2e");
         fs::create_dir_all(&parent).map_err(TaskError::at("create", &parent))?;
         let folder = tempfile::Builder::new()
@@ -100,6 +101,7 @@ impl Sandbox {
             .map_err(TaskError::at("create a folder in", &parent))?;
         let sandbox = Self {
             workspace: workspace.clone(),
+            ring: ring.to_path_buf(),
             folder,
             story: RefCell::default(),
             runs: RefCell::default(),
@@ -201,7 +203,7 @@ impl Sandbox {
 
     /// Returns a call of `ring` on the project.
     pub(crate) fn ring_command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(self.workspace.target().join("debug/ring"));
+        let mut command = self.command(&self.ring);
         command.arg("-C").arg(self.project()).args(arguments);
         command
     }
