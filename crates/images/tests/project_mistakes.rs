@@ -384,6 +384,25 @@ fn a_folder_that_cannot_name_an_image_is_named() {
 }
 
 #[test]
+fn an_image_folder_whose_name_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = project(HEAD);
+    let name = std::ffi::OsStr::from_bytes(b"web\xff");
+    fs::create_dir(folder.path().join("project/images").join(name)).expect("makes a folder");
+    let found = load(&folder.path().join("project/rings.toml"), &Overrides::default()).expect_err("is wrong");
+    assert!(found.to_string().contains("not UTF-8"), "{found}");
+}
+
+#[test]
+fn an_image_folder_that_is_a_file_is_refused() {
+    let folder = tempfile::tempdir().expect("makes a folder");
+    fs::write(folder.path().join("rings.toml"), HEAD).expect("writes");
+    fs::write(folder.path().join("images"), "a file").expect("writes");
+    let found = load(&folder.path().join("rings.toml"), &Overrides::default()).expect_err("is wrong");
+    assert!(found.to_string().contains("images: cannot be read"), "{found}");
+}
+
+#[test]
 fn a_wrong_override_names_the_flag_or_the_variable() {
     let given = |value: &str, origin| Some(Override { value: value.into(), origin });
     let found = problems_with(

@@ -88,13 +88,21 @@ impl<'p> Folders<'p> {
         Ok(Found { path, kind })
     }
 
-    /// Returns the names of what is in the folder `written`, sorted; nothing when it cannot be read.
-    pub(crate) fn names_in(&self, written: &Path) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.project.join(written)) else { return Vec::new() };
-        let name = |entry: fs::DirEntry| entry.file_name().to_str().map(str::to_owned);
-        let mut names: Vec<String> = entries.filter_map(Result::ok).filter_map(name).collect();
+    /// Returns the names of what is in the folder `written`, sorted; nothing when there is no folder.
+    ///
+    /// A name that is not UTF-8 has the replacement character in it.
+    pub(crate) fn names_in(&self, written: &Path) -> std::io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.project.join(written)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        };
+        let mut names = entries.map(name).collect::<std::io::Result<Vec<String>>>()?;
         names.sort();
-        names
+        Ok(names)
     }
 
     /// Returns the first of `names` that is a file in the folder `written`.

@@ -278,8 +278,22 @@ pub(crate) fn read_builder(text: Text<'_>, findings: &mut Findings<'_>) -> Optio
 fn find_folders(defaults: &ImageDefaults, reader: &mut Reader<'_>) -> Images {
     let mut images = IndexMap::new();
     let mut declared = BTreeSet::new();
-    for name in reader.folders.names_in(Path::new(IMAGES_FOLDER)) {
+    let names = reader.folders.names_in(Path::new(IMAGES_FOLDER)).unwrap_or_else(|error| {
+        let message = format!("cannot be read: {error}");
+        reader.findings.add_problem(Problem::in_file(
+            Path::new(IMAGES_FOLDER),
+            message,
+            "check its permissions, or declare the images in rings.toml",
+        ));
+        Vec::new()
+    });
+    for name in names {
         let written = Path::new(IMAGES_FOLDER).join(&name);
+        if name.contains(char::REPLACEMENT_CHARACTER) {
+            let help = "rename it with letters, digits and `-`";
+            reader.findings.add_problem(Problem::in_file(&written, "has a name that is not UTF-8", help));
+            continue;
+        }
         let Some((file_written, file)) = reader.folders.first_file(&written, &CONTAINERFILE_NAMES) else {
             continue;
         };

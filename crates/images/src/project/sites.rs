@@ -121,7 +121,8 @@ fn read_environment(
         );
         return None;
     }
-    let names = reader.folders.names_in(Path::new(ENVIRONMENTS_FOLDER));
+    // Only words for the help: a folder that cannot be listed has none.
+    let names = reader.folders.names_in(Path::new(ENVIRONMENTS_FOLDER)).unwrap_or_default();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let help = match nearest(text.text, names.iter().copied()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
