@@ -162,7 +162,7 @@ fn mistakes_in_images_are_found() {
 }
 
 #[test]
-fn mistakes_in_sites_are_found() {
+fn mistakes_in_the_places_of_sites_are_found() {
     check(&[
         ("[[sites]]\nring = \"testers\"\n", 5, "no environment", "environments/"),
         ("[[sites]]\nenvironment = \"test\"\n", 5, "no ring", "one of `rings`"),
@@ -211,6 +211,12 @@ fn mistakes_in_sites_are_found() {
             "`test-testers` is declared twice, first in line 5",
             "another `name`",
         ),
+    ]);
+}
+
+#[test]
+fn mistakes_in_the_options_of_sites_are_found() {
+    check(&[
         (
             "[[sites]]\nenvironment = \"test\"\nring = \"testers\"\nnamespace = \"Shop\"\n",
             8,
