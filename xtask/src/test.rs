@@ -72,6 +72,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
         let mut command = workspace.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
         succeeds(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
+    step("examples", &mut || {
+        // Not a member of the workspace, as a stranger's crate would not be; it must still build.
+        let arguments =
+            ["clippy", "--locked", "--manifest-path", "examples/embed/Cargo.toml", "--target-dir"];
+        let mut command = workspace.cargo(&arguments);
+        succeeds(command.arg(workspace.target()).args(["--", "-D", "warnings"]))
+    })?;
     step("tidy", &mut || tidy::run(workspace))?;
     step("codegen", &mut || codegen::check(workspace))?;
     if !failed.is_empty() {

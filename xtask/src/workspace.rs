@@ -60,7 +60,7 @@ impl Workspace {
     pub(crate) fn files(&self) -> Result<Vec<SourceFile>> {
         let mut files = Vec::new();
         let walk = walkdir::WalkDir::new(&self.root).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(|entry| !is_output(entry, &self.root)) {
+        for entry in walk.into_iter().filter_entry(|entry| !is_output(entry)) {
             let entry = entry.map_err(|error| {
                 TaskError::new(format!("list the files of {}: {error}", self.root.display()))
             })?;
@@ -99,12 +99,13 @@ impl SourceFile {
 }
 
 /// Folders that no rule looks into: what is built or stored there is not written by anybody.
-fn is_output(entry: &walkdir::DirEntry, root: &Path) -> bool {
+fn is_output(entry: &walkdir::DirEntry) -> bool {
     if !entry.file_type().is_dir() {
         return false;
     }
     let name = entry.file_name();
-    name == ".git" || name == ".ring" || (name == "target" && entry.path().parent() == Some(root))
+    let is_target = name == "target" && entry.path().join("CACHEDIR.TAG").exists();
+    name == ".git" || name == ".ring" || is_target
 }
 
 /// Runs a command to its end with its output on the terminal, and says whether it succeeded.
