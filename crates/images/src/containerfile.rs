@@ -6,16 +6,23 @@
 //! environment of a base image is known to the builder only; [`expand`](crate::expand) does the
 //! rest. Nothing is read from disk here: the caller hands over the bytes.
 
+mod flags;
+mod instruction;
+mod lines;
+mod mounts;
 mod reference;
+mod stages;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringsite_names::ImageName;
 
-use crate::Problem;
+use crate::{Platform, Problem};
 
+pub use instruction::{is_address, read_triggers};
 pub use reference::{Classified, ProjectNames};
 
 /// A containerfile as it is for one platform.
@@ -189,8 +196,9 @@ pub struct Run {
 pub struct Mount {
     /// What kind of mount it is.
     pub kind: MountKind,
-    /// What a bind or cache mount shows; the context for a bind mount without `from`.
-    pub from: Origin,
+    /// What a bind or cache mount shows: the context for a bind mount without `from`, nothing for
+    /// other mounts without one.
+    pub from: Option<Origin>,
     /// The raw value of `source`.
     pub source: Option<String>,
     /// The raw value of `target`.
@@ -254,7 +262,34 @@ pub struct Onbuild {
     pub instruction: Box<Instruction>,
 }
 
+/// What reading a containerfile needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadRequest<'a> {
+    /// The file, as problems should show it.
+    pub path: &'a Path,
+    /// The bytes of the file.
+    pub bytes: &'a [u8],
+    /// The names of the project.
+    pub names: &'a ProjectNames,
+    /// The image that the file belongs to.
+    pub image: &'a ImageName,
+    /// The build arguments of the project file, which win over defaults.
+    pub arguments: &'a BTreeMap<String, String>,
+    /// The platform to read the file for.
+    pub platform: &'a Platform,
+}
+
 impl Containerfile {
+    /// Reads a containerfile for one platform.
+    ///
+    /// # Errors
+    /// Every problem of the file, each with its line: too large, not UTF-8, empty, an unknown
+    /// instruction or flag, a name that cannot be expanded, a stage that is not there, a `RING` or
+    /// `REGISTRY` inside a stage.
+    pub fn read(request: &ReadRequest<'_>) -> Result<Self, Vec<Problem>> {
+        stages::read(request)
+    }
+
     /// Returns the stage to build: the one called `target` (or with that number), else the last.
     ///
     /// # Errors
@@ -315,6 +350,16 @@ impl Containerfile {
         found
     }
 
+    /// Returns the first line of the stages `needed` that takes something from `image`.
+    pub(crate) fn dependency_line(&self, needed: &[usize], image: &ImageName) -> Option<u32> {
+        let is_image = |origin: &Origin| *origin == Origin::Project(image.clone());
+        needed.iter().map(|&index| &self.stages[index]).find_map(|stage| {
+            let is_base = stage.base == Base::Project(image.clone());
+            let step = || stage.steps.iter().find(|step| step.instruction.origins().any(is_image));
+            if is_base { Some(stage.line) } else { step().map(|step| step.line) }
+        })
+    }
+
     /// Returns the external images that the stages `needed` take something from, as written, each
     /// with the first line that names it.
     pub fn externals(&self, needed: &[usize]) -> BTreeMap<String, u32> {
@@ -353,7 +398,7 @@ impl Instruction {
     pub fn origins(&self) -> Box<dyn Iterator<Item = &Origin> + '_> {
         match self {
             Self::Add(transfer) | Self::Copy(transfer) => Box::new(std::iter::once(&transfer.from)),
-            Self::Run(run) => Box::new(run.mounts.iter().map(|mount| &mount.from)),
+            Self::Run(run) => Box::new(run.mounts.iter().filter_map(|mount| mount.from.as_ref())),
             _ => Box::new(std::iter::empty()),
         }
     }

@@ -55,15 +55,6 @@ pub fn normalise(text: &str) -> Result<Reference, ReferenceError> {
     Ok(reference)
 }
 
-/// Whether the file of external digests may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locking {
-    /// A reference that is not pinned yet is looked up and written.
-    Write,
-    /// Every reference has to be pinned already; nothing is written. The default where `CI` is set.
-    Locked,
-}
-
 /// The external digests of a project: normalised reference to digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LockFile {

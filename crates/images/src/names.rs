@@ -77,3 +77,9 @@ pub const LABEL_VENDOR: &str = "org.opencontainers.image.vendor";
 
 /// Beginning of the labels that pin dependencies: `dependency.<image>` is a version.
 pub const LABEL_DEPENDENCY_PREFIX: &str = "dependency.";
+
+/// Returns whether this program sets the label, so that no file may.
+pub fn is_reserved_label(label: &str) -> bool {
+    [LABEL_VERSION, LABEL_REVISION, LABEL_REF_NAME, LABEL_VENDOR].contains(&label)
+        || label.starts_with(LABEL_DEPENDENCY_PREFIX)
+}
