@@ -13,7 +13,7 @@ use crate::clean;
 use crate::closed;
 use crate::codec::{CHECKPOINT, ENTRIES};
 use crate::draft::Draft;
-use crate::entry::{Line, Recorded};
+use crate::entry::Recorded;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::limits::{KEPT_COMPRESSION_LEVEL, OPEN_COMPRESSION_LEVEL, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE};
@@ -74,7 +74,7 @@ impl<R: Registry> Ledger<R> {
         match swap(&self.store, Some(&self.view.head), &manifest).await {
             Ok(head) => {
                 let first = next.segment.lines.len() - drafts.len();
-                let recorded = next.segment.lines[first..].iter().map(Line::recorded).collect();
+                let recorded = next.segment.lines[first..].iter().map(|line| line.recorded()).collect();
                 self.advance_to(View { head, ..next }, closed).await;
                 self.remember()?;
                 Ok(recorded)

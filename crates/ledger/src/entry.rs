@@ -240,12 +240,13 @@ impl Line {
         let raw: Raw = match serde_json::from_slice(text) {
             Ok(raw) => raw,
             Err(error) => {
-                let known: Form = serde_json::from_slice(text).map_err(|_| form(error))?;
-                let Form { schema, sequence } = known;
-                let newer = EntryError::Schema { sequence, schema };
-                let same =
-                    || EntryError::Form(format!("entry {sequence} lacks a field or has one of another form"));
-                return Err(if schema == SCHEMA { same() } else { newer });
+                let Ok(Form { schema, sequence }) = serde_json::from_slice(text) else {
+                    return Err(form(error));
+                };
+                return Err(match schema {
+                    SCHEMA => EntryError::Form(format!("entry {sequence}: {error}")),
+                    schema => EntryError::Schema { sequence, schema },
+                });
             }
         };
         if raw.schema != SCHEMA {
@@ -291,4 +292,128 @@ impl std::str::FromStr for Entry {
     fn from_str(text: &str) -> Result<Self, EntryError> {
         Line::read(text.as_bytes()).map(|line| line.entry)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ringsite_names::Version;
+    use serde_json::json;
+
+    use super::*;
+    use crate::body::{MoveBody, Notice};
+
+    fn entry() -> Entry {
+        let image = ImageName::new("api").unwrap();
+        let release = Release {
+            version: Version::new(0, 1, 0),
+            digest: Digest::sha256(b"digest"),
+            revision: Digest::sha256(b"revision"),
+            inputs: Digest::sha256(b"inputs"),
+            dependencies: BTreeMap::from([(ImageName::new("base").unwrap(), Version::new(1, 2, 3))]),
+            built_by: "native/1".to_owned(),
+            built_on: "developers".parse().unwrap(),
+            built_at: "2026-11-21T06:00:00Z".parse().unwrap(),
+            recipe: None,
+        };
+        let delta = r#"[["developers","api",null,"0.1.0"],["root","developers",null,"shop"]]"#;
+        Entry {
+            schema: SCHEMA,
+            sequence: 3,
+            parent: Some(Digest::sha256(b"parent")),
+            operation_id: "ci-4711".parse().unwrap(),
+            request: Digest::sha256(b"request"),
+            kind: Kind::Release,
+            actor: "ada@example.com".to_owned(),
+            reason: Some("first \u{201c}try\u{201d}".to_owned()),
+            at: "2026-11-21T06:00:01Z".parse().unwrap(),
+            state: Digest::sha256(b"state"),
+            releases: vec![NewRelease { image, release }],
+            delta: serde_json::from_str(delta).unwrap(),
+            body: Body::Move(MoveBody {
+                plan: Some(Digest::sha256(b"plan")),
+                options: ["force".to_owned()].into(),
+                warnings: vec![Notice { code: "stale".to_owned(), message: "m".to_owned() }],
+                takes_back: None,
+            }),
+            gates: vec![GateOutcome {
+                gate: "soak".to_owned(),
+                ring: "developers".parse().unwrap(),
+                met: Some(true),
+                detail: "24h".to_owned(),
+            }],
+            signature: None,
+        }
+    }
+
+    /// The form on disk. A change here needs a note in `docs/design/` and a reader for the old form.
+    #[test]
+    fn the_form_and_the_digest_of_an_entry_are_fixed() {
+        let line = Line::write(entry());
+        let text = String::from_utf8(line.text.clone()).unwrap();
+        assert_eq!(text, GOLDEN);
+        assert_eq!(line.digest.to_string(), GOLDEN_DIGEST);
+        assert_eq!(line.digest, entry().digest());
+        assert_eq!(Line::read(GOLDEN.as_bytes()).unwrap(), line);
+    }
+
+    #[test]
+    fn the_signature_is_not_part_of_the_digest() {
+        let signature = Signature { key: "k".to_owned(), value: "dg==".to_owned() };
+        let signed = Entry { signature: Some(signature), ..entry() };
+        assert_eq!(signed.digest(), entry().digest());
+        let line = Line::write(signed);
+        assert_eq!(Line::read(&line.text).unwrap().digest, entry().digest());
+    }
+
+    #[test]
+    fn fields_and_kinds_of_a_newer_program_stay_under_the_digest() {
+        let mut value = serde_json::to_value(entry()).unwrap();
+        value["kind"] = json!("teleport");
+        value["body"] = json!({"to": "moon"});
+        value["colour"] = json!("red");
+        let text = canonical_json(&value);
+        let line = Line::read(&text).unwrap();
+        assert_eq!(line.digest, Digest::sha256(&text));
+        assert_eq!(line.entry.kind, Kind::Unknown("teleport".to_owned()));
+        assert_eq!(line.entry.body, Body::Unknown(json!({"to": "moon"})));
+    }
+
+    #[test]
+    fn a_line_that_is_no_entry_is_refused_with_what_is_wrong() {
+        let with = |field: &str, value: Value| {
+            let mut entry = serde_json::to_value(entry()).unwrap();
+            entry[field] = value;
+            entry.to_string()
+        };
+        for (text, word) in [
+            ("".to_owned(), "EOF"),
+            ("{}".to_owned(), "schema"),
+            (with("schema", json!(2)), "schema 2"),
+            (with("state", json!("x")), "entry 3: `x` is no digest"),
+            (with("body", json!(1)), "the body of entry 3 (release)"),
+            (with("delta", json!([["a"]])), "entry 3: 1 elements are no change"),
+        ] {
+            let error = text.parse::<Entry>().unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    const GOLDEN: &str = concat!(
+        r#"{"actor":"ada@example.com","at":"2026-11-21T06:00:01Z","body":{"options":["force"],"plan":"#,
+        r#""sha256:64879f7d6b960a01909762d911a32d4582c20010c5641ee90278b644a9e3b525","warnings":[{"co"#,
+        r#"de":"stale","message":"m"}]},"delta":[["developers","api",null,"0.1.0"],["root","developer"#,
+        r#"s",null,"shop"]],"gates":[{"detail":"24h","gate":"soak","met":true,"ring":"developers"}],""#,
+        r#"kind":"release","operation_id":"ci-4711","parent":"sha256:e47125968b3b71049fbc4802d1e40a71"#,
+        r#"ea1359decfabacf70b34588037d4ff0c","reason":"first “try”","releases":[{"image":"api","relea"#,
+        r#"se":{"built_at":"2026-11-21T06:00:00Z","built_by":"native/1","built_on":"developers","depe"#,
+        r#"ndencies":{"base":"1.2.3"},"digest":"sha256:0bf474896363505e5ea5e5d6ace8ebfb13a760a409b1fb"#,
+        r#"467d428fc716f9f284","inputs":"sha256:32381523e63197c929b67f793a8098bed0ae3a6fa902634fdbcc6"#,
+        r#"fa4567f3346","recipe":null,"revision":"sha256:2b214ddf3326016519afcb268f63623b80b91a652652"#,
+        r#"77668e4d020d87dd9078","version":"0.1.0"}}],"request":"sha256:1f58b9145b24d108d7ac38887338b"#,
+        r#"3ea3229833b9c1e418250343f907bfd1047","schema":1,"sequence":3,"state":"sha256:4ba69735ca537"#,
+        r#"65ed6a709edb56c6ea236b7193a3b29a6b390c346f0f4340e4e"}"#,
+    );
+    const GOLDEN_DIGEST: &str = "sha256:36b41dd8ca27bdaa1948eb8a04b421ca32b72f80acb5d858feb67d572df328e4";
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ringsite_names::{Digest, ImageName, Position, Timestamp};
 use ringsite_oci::Registry;
@@ -215,7 +216,7 @@ impl<'l, R: Registry> Walk<'l, R> {
     }
 
     /// Returns the next older line; none at the beginning.
-    pub(crate) async fn next(&mut self) -> Result<Option<Line>, LedgerError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Arc<Line>>, LedgerError> {
         while self.left == 0 {
             if !self.step_back(u64::MAX).await? {
                 return Ok(None);
