@@ -9,8 +9,10 @@ pub mod names;
 
 mod config;
 mod descriptor;
+mod disk;
 mod error;
 mod intake;
+mod layout;
 mod manifest;
 mod memory;
 mod registry;
@@ -20,6 +22,7 @@ mod stream;
 pub use config::{Empty, Execution, Healthcheck, History, ImageConfig, RootFs};
 pub use descriptor::{Descriptor, Platform};
 pub use error::OciError;
+pub use layout::Layout;
 pub use manifest::{EMPTY_CONFIG, ImageIndex, ImageManifest, Manifest};
 pub use memory::Memory;
 pub use registry::{Abilities, Condition, Page, Put, Registry, StoredManifest, TagOrDigest, TagPage};

@@ -25,11 +25,18 @@ pub const CHUNKS_IN_FLIGHT: usize = 4;
 pub const BLOB_BYTES_IN_MEMORY: usize = 256 * 1024;
 /// Bytes of a tag log below which it is never rewritten: rewriting a small file gains nothing.
 pub const LOG_BYTES_KEPT: u64 = 256 * 1024;
-/// How long `index.json` may be behind the tag log while it is small.
-pub const PROJECTION_DELAY: Duration = Duration::from_secs(1);
+/// Bytes of changes in one record when the log is rewritten: reading checks a record at a time.
+pub const FRAME_BYTES: usize = 1024 * 1024;
+/// How long changes gather before `index.json` is written, which then is at most 1 s behind while it is small.
+pub const PROJECTION_DELAY: Duration = Duration::from_millis(500);
 /// The projection sleeps this many times as long as it took, so that it costs at most 4 % of the time.
 pub const PROJECTION_REST: u32 = 25;
 /// Age at which an unfinished file is garbage: no upload of ours is quiet that long.
 pub const TMP_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Digests that are remembered as durable, so that naming them again needs no sync: 4 MiB of memory.
+pub const DURABLE_REMEMBERED_MAX: usize = 65_536;
 /// Tags in one page when the caller asks for more.
 pub const TAGS_PER_PAGE_MAX: usize = 10_000;
+/// How often a reader reads again what a writer changed under its hands, before it believes what it sees.
+/// A writer would have to be in the middle of a change each time.
+pub const LOAD_ATTEMPTS_MAX: u32 = 5;

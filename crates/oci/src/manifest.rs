@@ -215,11 +215,14 @@ impl Manifest {
     }
 }
 
+/// Reads one JSON object; serde would also take a list for a structure.
 pub(crate) fn read_json<'a, T: Deserialize<'a>>(bytes: &'a [u8], kind: &str) -> Result<T, OciError> {
-    serde_json::from_slice(bytes).map_err(|error| OciError::Invalid {
-        what: format!("{kind} {}", Digest::sha256(bytes)),
-        reason: error.to_string(),
-    })
+    let invalid =
+        |reason: String| OciError::Invalid { what: format!("{kind} {}", Digest::sha256(bytes)), reason };
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(invalid("it is no JSON object".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))
 }
 
 fn check_schema_version(version: u32, bytes: &[u8]) -> Result<(), OciError> {

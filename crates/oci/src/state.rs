@@ -57,6 +57,18 @@ pub(crate) struct Repository {
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
+impl Repository {
+    fn forget_referrer(&mut self, subject: Option<Digest>, referrer: &Digest) {
+        let Some(subject) = subject else { return };
+        if let Some(referrers) = self.referrers.get_mut(&subject) {
+            referrers.remove(referrer);
+            if referrers.is_empty() {
+                self.referrers.remove(&subject);
+            }
+        }
+    }
+}
+
 /// The tags and manifests of a store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -97,16 +109,17 @@ impl State {
     fn add(&mut self, name: RepositoryName, digest: Digest, facts: Facts) {
         self.live_bytes += manifest_bytes(&name, &facts);
         let repository = self.repositories.entry(name.clone()).or_default();
-        if let Some(subject) = facts.subject {
-            repository.referrers.entry(subject).or_default().insert(digest);
-        }
         let tags = match repository.manifests.remove(&digest) {
             Some(old) => {
                 self.live_bytes -= manifest_bytes(&name, &old.facts);
+                repository.forget_referrer(old.facts.subject, &digest);
                 old.tags
             }
             None => BTreeSet::new(),
         };
+        if let Some(subject) = facts.subject {
+            repository.referrers.entry(subject).or_default().insert(digest);
+        }
         repository.manifests.insert(digest, Entry { facts, tags });
     }
 
@@ -146,14 +159,7 @@ impl State {
             repository.tags.remove(tag);
             self.live_bytes -= tag_bytes(name, tag);
         }
-        if let Some(subject) = entry.facts.subject
-            && let Some(referrers) = repository.referrers.get_mut(&subject)
-        {
-            referrers.remove(digest);
-            if referrers.is_empty() {
-                repository.referrers.remove(&subject);
-            }
-        }
+        repository.forget_referrer(entry.facts.subject, digest);
         if repository.manifests.is_empty() {
             self.repositories.remove(name);
         }
@@ -179,9 +185,11 @@ impl State {
         repository.manifests.get(digest).map(|entry| (*digest, &entry.facts))
     }
 
-    /// Returns whether any repository has this manifest.
+    /// Returns whether any repository, or an entry of another tool, has this manifest.
     pub(crate) fn has_anywhere(&self, digest: &Digest) -> bool {
+        let text = digest.to_string();
         self.repositories.values().any(|repository| repository.manifests.contains_key(digest))
+            || self.foreign.iter().any(|entry| entry.contains(&text))
     }
 
     /// Returns a page of the tags of a repository.

@@ -1,1 +1,7 @@
-//! What the tests share: a project builder, a fixed clock and a faulty registry.
+//! What the tests share: a faulty registry, and what every registry must do.
+
+mod faulty;
+
+pub mod conformance;
+
+pub use faulty::{Fault, Faulty};
