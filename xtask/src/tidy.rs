@@ -69,6 +69,7 @@ fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
     let files = workspace.files()?;
     let packages = floors::packages(workspace)?;
     let mut findings = floors::check(workspace.root(), &packages);
+    findings.extend(floors::check_manifests(&files));
     findings.extend(licences::check(workspace, &files)?);
     for file in files.iter().filter(|file| file.is_rust()) {
         let source = mask::Source::of(&file.text);

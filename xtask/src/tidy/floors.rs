@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Finding;
 use crate::error::{Result, TaskError};
-use crate::workspace::Workspace;
+use crate::workspace::{SourceFile, Workspace};
 
 /// Every crate of the house with its floor.
 const FLOORS: &[(&str, u8)] = &[
@@ -80,6 +80,28 @@ pub(crate) fn check(root: &Path, packages: &[Package]) -> Vec<Finding> {
         let place = folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned();
         for message in check_folder(&place, &package.name).into_iter().chain(check_arrows(package)) {
             findings.push(Finding::about(format!("{place}/Cargo.toml"), message));
+        }
+    }
+    findings
+}
+
+/// Returns what is wrong with the manifests of the workspace, as text.
+pub(crate) fn check_manifests(files: &[SourceFile]) -> Vec<Finding> {
+    let is_member = |path: &str| path == "xtask/Cargo.toml" || path.starts_with("crates/");
+    let manifests = files.iter().filter(|file| file.path.ends_with("Cargo.toml") && is_member(&file.path));
+    let mut findings = Vec::new();
+    for file in manifests {
+        let text: String = file.text.split_whitespace().collect();
+        if !text.contains("[lints]workspace=true") {
+            findings.push(Finding::about(&*file.path, "takes no part in the lints of the workspace"));
+        }
+        if text.contains("git=\"") {
+            findings.push(Finding::about(&*file.path, "a dependency from Git is not pinned by a registry"));
+        }
+        let features =
+            text.split_once("[features]").map(|(_, rest)| rest.split('[').next().unwrap_or_default());
+        if features.is_some_and(|features| !features.starts_with("testing=")) {
+            findings.push(Finding::about(&*file.path, "a Cargo feature doubles what has to be tested"));
         }
     }
     findings
@@ -173,6 +195,18 @@ mod tests {
         assert_eq!(messages("layout", "crates/layout", &[]), 2);
         assert_eq!(messages("ringsite-attic", "crates/attic", &[]), 1);
         assert_eq!(messages("xtask", "xtask", &[]), 0);
+    }
+
+    #[test]
+    fn a_manifest_takes_the_lints_of_the_workspace_and_nothing_from_git() {
+        let findings = |text: &str| {
+            let file = SourceFile { path: "crates/oci/Cargo.toml".into(), text: text.into() };
+            check_manifests(&[file]).len()
+        };
+        assert_eq!(findings("[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n"), 0);
+        assert_eq!(findings("[package]\n"), 1);
+        assert_eq!(findings("[lints]\nworkspace = true\n[dependencies]\na = { git = \"x\" }\n"), 1);
+        assert_eq!(findings("[features]\nfast = []\n[lints]\nworkspace = true\n"), 1);
     }
 
     #[test]
