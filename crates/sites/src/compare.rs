@@ -19,13 +19,13 @@ use crate::tree::Tree;
 pub enum GuardError {
     /// The registry does not say what `latest` names.
     #[error(transparent)]
-    Published(#[from] PublishError),
+    Published(Box<PublishError>),
     /// What `latest` names cannot be read.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(Box<FetchError>),
     /// kustomize cannot be run.
     #[error(transparent)]
-    Render(#[from] RenderError),
+    Render(Box<RenderError>),
     /// Objects cannot be counted.
     #[error("count the objects of the {which} artifact: {problems}")]
     Count {
@@ -34,6 +34,24 @@ pub enum GuardError {
         /// What is wrong with it.
         problems: ClosureProblems,
     },
+}
+
+impl From<PublishError> for GuardError {
+    fn from(error: PublishError) -> Self {
+        Self::Published(Box::new(error))
+    }
+}
+
+impl From<FetchError> for GuardError {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(Box::new(error))
+    }
+}
+
+impl From<RenderError> for GuardError {
+    fn from(error: RenderError) -> Self {
+        Self::Render(Box::new(error))
+    }
 }
 
 impl GuardError {

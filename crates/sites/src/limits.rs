@@ -46,6 +46,10 @@ pub const YAML_NODES_MAX: usize = 2_000_000;
 /// Nested collections in YAML. The deepest schemas in use reach about 50.
 pub const YAML_DEPTH_MAX: usize = 100;
 
+/// Bytes of the stack of the thread that reads and writes YAML: without optimisation the library takes
+/// about 20 KiB for each level of nesting.
+pub const YAML_STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Aliases in one YAML file, and the nodes that they may copy. People use a handful.
 pub const YAML_ALIASES_MAX: usize = 1_000;
 

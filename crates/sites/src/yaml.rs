@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::limits::{
     YAML_ALIAS_NODES_MAX, YAML_ALIASES_MAX, YAML_BYTES_MAX, YAML_DEPTH_MAX, YAML_DOCUMENTS_MAX,
-    YAML_NODES_MAX,
+    YAML_NODES_MAX, YAML_STACK_BYTES,
 };
 
 /// YAML that cannot be read.
@@ -41,6 +41,20 @@ pub fn documents(bytes: &[u8]) -> Result<Vec<Value>, YamlError> {
         return Err(whole(format!("has {} bytes, more than {YAML_BYTES_MAX}", bytes.len())));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| whole("is not UTF-8".to_owned()))?;
+    on_a_large_stack(|| parse(text))
+        .unwrap_or_else(|error| Err(whole(format!("no thread to read it: {error}"))))
+}
+
+/// The library descends once for each level, with large frames in builds without optimisation: at
+/// the depth that is allowed here they do not fit into the 2 MiB of an ordinary thread.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().stack_size(YAML_STACK_BYTES).spawn_scoped(scope, work)?;
+        Ok(worker.join().expect("reading and writing YAML does not panic"))
+    })
+}
+
+fn parse(text: &str) -> Result<Vec<Value>, YamlError> {
     let mut options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: YAML_NODES_MAX * 2,
@@ -72,9 +86,13 @@ fn first_line(message: &str) -> String {
 /// # Panics
 /// When `value` has no YAML form. Every type that reaches this function is ours or was read from
 /// YAML, so that is a bug and not bad input.
-pub fn write<T: Serialize>(value: &T) -> String {
-    let options = serde_saphyr::ser_options! { compact_list_indent: true };
-    serde_saphyr::to_string_with_options(value, options).expect("our own types always have a YAML form")
+pub fn write<T: Serialize + Sync>(value: &T) -> String {
+    let work = || {
+        let options = serde_saphyr::ser_options! { compact_list_indent: true };
+        serde_saphyr::to_string_with_options(value, options).expect("our own types always have a YAML form")
+    };
+    // Without a thread the ordinary stack has to do; only very deep values need the large one.
+    on_a_large_stack(work).unwrap_or_else(|_| work())
 }
 
 #[cfg(test)]
@@ -92,10 +110,10 @@ mod tests {
     #[test]
     fn broken_yaml_is_refused_with_the_line() {
         for (text, line) in
-            [("a: [1\nb: 2\n", 2), ("a: 1\na: 2\n", 2), ("x: &a\n  - *b\n", 2), ("\ta: 1\n", 1)]
+            [("a: [1\nb: 2\n", 2), ("a: 1\na: 2\n", 2), ("x: &a\n  - *b\n", 2), ("a: b: c\n", 1)]
         {
             let error = documents(text.as_bytes()).expect_err(text);
-            assert_eq!(error.line, Some(line), "{text:?}: {error}");
+            assert_eq!(error.line, Some(line), "{text:?}: {error:?}");
         }
         assert!(documents(&[0xff, 0xfe]).expect_err("is binary").to_string().contains("UTF-8"));
     }
@@ -118,10 +136,15 @@ mod tests {
     }
 
     #[test]
-    fn collections_as_deep_as_the_deepest_schemas_are_read() {
-        let deep: String =
-            (0..90).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<Vec<_>>().concat();
-        assert!(documents(format!("{deep}{}b: 1\n", " ".repeat(90)).as_bytes()).is_ok());
+    fn collections_as_deep_as_the_deepest_schemas_are_read_and_written_on_a_small_stack() {
+        let deep: String = (0..98).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+        let text = format!("{deep}{}b: 1\n", " ".repeat(98));
+        let small = std::thread::Builder::new().stack_size(512 * 1024);
+        let worker = small.spawn(move || {
+            let read = documents(text.as_bytes()).expect("is YAML");
+            assert_eq!(documents(write(&read[0]).as_bytes()).expect("is YAML"), read);
+        });
+        worker.expect("starts").join().expect("does not panic");
     }
 
     /// Strings that YAML 1.1 reads as something else when they are not quoted (trap T36).
