@@ -11,7 +11,7 @@
 
 use ringsite_names::Position;
 
-use crate::judging::Outcome;
+use crate::outcome::Outcome;
 use crate::setting::{Draft, Setting};
 use crate::{GateFinding, GateKind, Gates, Operation, RefusalCode};
 
@@ -27,7 +27,7 @@ pub(crate) fn judge_gates(
         return changed_gates(setting, draft);
     }
     let mut findings = Vec::new();
-    for ring in &outcome.written {
+    for ring in outcome.written.iter().map(|written| written.ring) {
         let Some(gates) = setting.configuration.gates_of(ring) else { continue };
         if outcome.after(ring).is_empty() {
             continue;

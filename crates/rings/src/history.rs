@@ -136,9 +136,9 @@ impl InEffect {
         let is_past = self.named.is_some_and(|sequence| past.sequence < sequence);
         if is_wanted {
             self.outcome = Some(match taken_by {
+                _ if !self.command.takes(&past) => Outcome::WrongKind,
                 Some(by) => Outcome::TakenBack(by),
-                None if self.command.takes(&past) => Outcome::Found,
-                None => Outcome::WrongKind,
+                None => Outcome::Found,
             });
         }
         self.visited.push(past);

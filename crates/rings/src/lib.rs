@@ -25,6 +25,7 @@ mod locks;
 mod moves;
 mod numbering;
 mod operation;
+mod outcome;
 mod plan;
 mod planning;
 mod refusal;
