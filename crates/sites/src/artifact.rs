@@ -13,6 +13,7 @@
 //! | time of creation of the root, source of the project | annotations |
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use ringsite_names::{Digest, EnvironmentName, ImageName, ProjectName, RepositoryName, Tag, Version};
@@ -42,6 +43,21 @@ pub enum Format {
     Flux,
     /// A plain tar layer for Argo CD; Flux cannot read it.
     ArgoTar,
+}
+
+/// A word that names no format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no format: expected `default`, `flux` or `argo-tar`")]
+pub struct FormatError(String);
+
+impl FromStr for Format {
+    type Err = FormatError;
+
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        let all = [Self::Default, Self::Flux, Self::ArgoTar];
+        let found = all.into_iter().find(|format| format.as_str() == text);
+        found.ok_or_else(|| FormatError(text.chars().take(40).collect()))
+    }
 }
 
 impl Format {

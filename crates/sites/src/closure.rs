@@ -59,6 +59,27 @@ pub fn closure(tree: &Tree, environment: &EnvironmentName) -> Result<Closure, Cl
     walk.finish()
 }
 
+/// Returns the closure of each environment, for checking a working copy before a release.
+///
+/// # Errors
+/// `ClosureProblems` of all environments together; a file that several share is named once.
+pub fn closures<'a>(
+    tree: &Tree,
+    environments: impl IntoIterator<Item = &'a EnvironmentName>,
+) -> Result<BTreeMap<EnvironmentName, Closure>, ClosureProblems> {
+    let mut closures = BTreeMap::new();
+    let mut problems = BTreeSet::new();
+    for environment in environments {
+        match closure(tree, environment) {
+            Ok(closure) => {
+                closures.insert(environment.clone(), closure);
+            }
+            Err(found) => problems.extend(found.into_vec()),
+        }
+    }
+    if problems.is_empty() { Ok(closures) } else { Err(ClosureProblems::new(problems.into_iter().collect())) }
+}
+
 /// Returns the closure of a site's artifact, from the `kustomization.yaml` at its top.
 ///
 /// # Errors
@@ -75,13 +96,23 @@ struct Chain {
     before: Option<Rc<Chain>>,
 }
 
+/// Where a reference is written.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    chain: &'a Rc<Chain>,
+    file: &'a str,
+    folder: &'a str,
+    field: &'a str,
+    listed_by: Option<&'a str>,
+}
+
 /// A folder with a kustomization that is still to be read, and who refers to it.
 struct Visit {
     folder: String,
     before: Option<Rc<Chain>>,
     file: String,
     field: String,
-    /// Folders of the kustomizations that list this folder as a plug-in: paths in the
+    /// The folder of the kustomization that lists this one for its plug-ins: paths in the
     /// configuration of a plug-in are relative to who lists it.
     listed_by: Option<String>,
 }
@@ -179,60 +210,67 @@ impl<'t> Walk<'t> {
             return self.plugin_documents(chain, file, &reference.field, folder, documents);
         }
         let Some(path) = self.resolve(file, folder, reference) else { return };
-        let is_file = self.tree.file(&path).is_some();
-        let is_folder = self.tree.is_folder(&path);
-        match &reference.target {
-            Target::Resource | Target::Component | Target::Plugin if is_folder => {
-                if self.is_cycle(chain, &path) {
-                    return self.report(ClosureProblem::cycle(file, &reference.field, &path));
+        let at = At { chain, file, folder, field: &reference.field, listed_by };
+        if self.tree.file(&path).is_some() {
+            self.follow_file(&at, &path, &reference.target);
+        } else if self.tree.is_folder(&path) {
+            self.follow_folder(&at, path, &reference.target);
+        } else if let Target::Chart { repository: Some(repository) } = &reference.target {
+            self.report(ClosureProblem::chart_not_vendored(file, &reference.field, repository, &path));
+        } else {
+            self.report(ClosureProblem::missing(file, &reference.field, &path));
+        }
+    }
+
+    fn follow_file(&mut self, at: &At<'_>, path: &str, target: &Target) {
+        let At { chain, file, folder, field, listed_by } = *at;
+        if matches!(target, Target::Component | Target::Chart { .. }) {
+            return self.report(ClosureProblem::not_a_folder(file, field, path));
+        }
+        self.take(path);
+        match target {
+            Target::Resource => {
+                self.closure.resources.insert(path.to_owned());
+                if let (Some(documents), Some(lister)) = (self.parse(path, file, field), listed_by) {
+                    self.plugin_documents(chain, path, "", lister, &documents);
                 }
-                let plugin = matches!(reference.target, Target::Plugin).then(|| folder.to_owned());
+            }
+            Target::Plugin => {
+                if let Some(documents) = self.parse(path, file, field) {
+                    self.plugin_documents(chain, path, "", folder, &documents);
+                }
+            }
+            Target::Yaml => {
+                self.parse(path, file, field);
+            }
+            Target::Secret => {
+                self.closure.secrets.insert(path.to_owned());
+            }
+            Target::File | Target::Component | Target::Chart { .. } | Target::Inline(_) => {}
+        }
+    }
+
+    fn follow_folder(&mut self, at: &At<'_>, path: String, target: &Target) {
+        let At { chain, file, folder, field, listed_by } = *at;
+        match target {
+            Target::Resource | Target::Component | Target::Plugin => {
+                if self.is_cycle(chain, &path) {
+                    return self.report(ClosureProblem::cycle(file, field, &path));
+                }
+                let lister = if *target == Target::Plugin { Some(folder) } else { listed_by };
                 self.open.push(Visit {
                     folder: path,
                     before: Some(Rc::clone(chain)),
                     file: file.to_owned(),
-                    field: reference.field.clone(),
-                    listed_by: plugin.or_else(|| listed_by.map(str::to_owned)),
+                    field: field.to_owned(),
+                    listed_by: lister.map(str::to_owned),
                 });
             }
-            Target::Component if is_file => {
-                self.report(ClosureProblem::not_a_folder(file, &reference.field, &path))
+            Target::Chart { .. } => {
+                self.closure.charts.push(format!("{file}: {field}"));
+                self.whole_folder(&path, file, field);
             }
-            Target::Resource if is_file => {
-                self.take(&path);
-                self.closure.resources.insert(path.clone());
-                if let (Some(documents), Some(lister)) =
-                    (self.parse(&path, file, &reference.field), listed_by)
-                {
-                    self.plugin_documents(chain, &path, "", lister, &documents);
-                }
-            }
-            Target::Plugin if is_file => {
-                self.take(&path);
-                if let Some(documents) = self.parse(&path, file, &reference.field) {
-                    self.plugin_documents(chain, &path, "", folder, &documents);
-                }
-            }
-            Target::Yaml if is_file => {
-                self.take(&path);
-                self.parse(&path, file, &reference.field);
-            }
-            Target::File if is_file => self.take(&path),
-            Target::Secret if is_file => {
-                self.take(&path);
-                self.closure.secrets.insert(path);
-            }
-            Target::Chart { .. } if is_folder => {
-                self.closure.charts.push(format!("{file}: {}", reference.field));
-                self.whole_folder(&path, file, &reference.field);
-            }
-            Target::Yaml | Target::File | Target::Secret if is_folder => {
-                self.report(ClosureProblem::not_a_file(file, &reference.field, &path));
-            }
-            Target::Chart { repository: Some(repository) } => {
-                self.report(ClosureProblem::chart_not_vendored(file, &reference.field, repository, &path));
-            }
-            _ => self.report(ClosureProblem::missing(file, &reference.field, &path)),
+            _ => self.report(ClosureProblem::not_a_file(file, field, &path)),
         }
     }
 

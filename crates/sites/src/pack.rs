@@ -36,6 +36,9 @@ const END_OF_ARCHIVE_BYTES: usize = 1024;
 pub struct Part {
     tar: Bytes,
     gzip: Bytes,
+    // The states after this part, so that an archive that begins with it hashes only what follows.
+    tar_hash: Hasher,
+    gzip_hash: Hasher,
 }
 
 /// Whether a part is the last of its archive.
@@ -66,7 +69,11 @@ impl Part {
         if end == End::Open {
             tar.truncate(tar.len() - END_OF_ARCHIVE_BYTES);
         }
-        Self { gzip: gzip(&tar).into(), tar: tar.into() }
+        let gzip = gzip(&tar);
+        let (mut tar_hash, mut gzip_hash) = (Hasher::sha256(), Hasher::sha256());
+        tar_hash.update(&tar);
+        gzip_hash.update(&gzip);
+        Self { tar: tar.into(), gzip: gzip.into(), tar_hash, gzip_hash }
     }
 }
 
@@ -104,9 +111,9 @@ pub struct Packed {
 impl Packed {
     /// Joins parts whose trees together are `tree`; the last one is closed.
     pub(crate) fn new(parts: Vec<Part>, tree: Tree) -> Self {
-        let mut packed = Hasher::sha256();
-        let mut plain = Hasher::sha256();
-        for part in &parts {
+        let states = parts.first().map(|first| (first.gzip_hash.clone(), first.tar_hash.clone()));
+        let (mut packed, mut plain) = states.unwrap_or((Hasher::sha256(), Hasher::sha256()));
+        for part in parts.iter().skip(1) {
             packed.update(&part.gzip);
             plain.update(&part.tar);
         }

@@ -6,12 +6,13 @@
 
 use bytes::Bytes;
 use futures_util::stream;
-use ringsite_names::{Digest, RepositoryName, SiteName, Tag, Version};
+use ringsite_names::{Digest, Reference, RepositoryName, SiteName, Tag, Version};
 use ringsite_oci::names::MEDIA_TYPE_MANIFEST;
 use ringsite_oci::{BlobStream, Condition, OciError, Put, Registry, TagOrDigest};
+use ringsite_rings::Site;
 
 use crate::archive::ArchiveError;
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Hosts};
 use crate::limits::ARTIFACT_BYTES_MAX;
 use crate::names::TAG_LATEST;
 use crate::overlay::unpack;
@@ -24,12 +25,31 @@ pub struct Placement {
     pub site: SiteName,
     /// The version of the root image.
     pub version: Version,
-    /// The repository of the artifact.
-    pub repository: RepositoryName,
+    /// The artifact, with the host that clusters pull from, its version and its digest.
+    pub reference: Reference,
     /// The digest of the artifact's manifest.
     pub digest: Digest,
     /// Whether anything was written.
     pub changed: bool,
+}
+
+impl Placement {
+    /// Returns the placement of an artifact, whose host is empty when no cluster can pull it.
+    pub fn new(site: &Site, hosts: &Hosts, artifact: &Artifact, changed: bool) -> Self {
+        let reference = Reference {
+            host: hosts.for_site(site).map(str::to_owned),
+            repository: artifact.repository.clone(),
+            tag: Some(artifact.version_tag()),
+            digest: Some(artifact.digest),
+        };
+        Self {
+            site: site.name.clone(),
+            version: artifact.version,
+            reference,
+            digest: artifact.digest,
+            changed,
+        }
+    }
 }
 
 /// A registry that did not take or give an artifact.
@@ -70,21 +90,24 @@ pub async fn published(
 pub async fn push(registry: &impl Registry, artifact: &Artifact) -> Result<bool, PublishError> {
     let repository = &artifact.repository;
     let failed = |source| PublishError { action: "push", repository: repository.clone(), source };
-    if registry.head_manifest(repository, &artifact.digest.into()).await.map_err(failed)?.is_some() {
-        return Ok(false);
-    }
+    let mut changed = false;
     if !registry.has_blob(repository, &artifact.layer.digest).await.map_err(failed)? {
         let pieces = artifact.layer_pieces().into_iter().map(Ok);
         let content = BlobStream::new(Some(artifact.layer.size), stream::iter(pieces));
         registry.put_blob(repository, Some(&artifact.layer.digest), content).await.map_err(failed)?;
+        changed = true;
     }
     let config = Digest::sha256(&artifact.config);
     if !registry.has_blob(repository, &config).await.map_err(failed)? {
         let content = BlobStream::from_bytes(artifact.config.clone());
         registry.put_blob(repository, Some(&config), content).await.map_err(failed)?;
+        changed = true;
     }
-    put(registry, artifact, &Put::by_digest()).await.map_err(failed)?;
-    Ok(true)
+    if registry.head_manifest(repository, &artifact.digest.into()).await.map_err(failed)?.is_none() {
+        put(registry, artifact, &Put::by_digest()).await.map_err(failed)?;
+        changed = true;
+    }
+    Ok(changed)
 }
 
 /// Writes the tags of an artifact that was pushed: `c-<layer>` once, then the root's version, then

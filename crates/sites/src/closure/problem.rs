@@ -164,8 +164,8 @@ impl ClosureProblem {
     }
 
     pub(super) fn not_a_folder(file: &str, field: &str, path: &str) -> Self {
-        let message = format!("`{path}` is a file, and a component is a folder");
-        Self::new(Rule::Kind, file, field, message, "name the folder with the component's kustomization")
+        let message = format!("`{path}` is a file, and the field names a folder");
+        Self::new(Rule::Kind, file, field, message, "name the folder that holds the component or the chart")
     }
 
     pub(super) fn not_a_file(file: &str, field: &str, path: &str) -> Self {

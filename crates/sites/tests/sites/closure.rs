@@ -1,7 +1,7 @@
 //! What an environment refers to, and every reason to refuse it.
 
 use ringsite_names::EnvironmentName;
-use ringsite_sites::{Closure, ClosureProblem, Rule, Tree, closure};
+use ringsite_sites::{Closure, ClosureProblem, Rule, Tree, closure, closures};
 
 use crate::support::{SOURCES, tree};
 
@@ -270,4 +270,22 @@ fn sources_of_secrets_are_known_as_such() {
     let closure = of(&made).unwrap();
     let names: Vec<&str> = closure.secrets.iter().filter_map(|path| path.rsplit('/').next()).collect();
     assert_eq!(names, ["k.pem", "p.yaml", "s.env"]);
+}
+
+#[test]
+fn all_environments_are_checked_at_once_and_a_shared_mistake_is_named_once() {
+    let mut made = with("resources: [../base]", &[]);
+    made.insert("environments/live/kustomization.yaml", b"resources: [../base, own.yaml]", false).unwrap();
+    made.insert("environments/base/kustomization.yaml", b"resources: [shared.yaml]", false).unwrap();
+    let names = ["live", "test"].map(|name| EnvironmentName::new(name).unwrap());
+    let problems = closures(&made, &names).unwrap_err().into_vec();
+    let missing: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        missing,
+        ["`environments/base/shared.yaml` does not exist", "`environments/live/own.yaml` does not exist"]
+    );
+    for path in ["environments/base/shared.yaml", "environments/live/own.yaml"] {
+        made.insert(path, b"{}", false).unwrap();
+    }
+    assert_eq!(closures(&made, &names).unwrap().len(), 2);
 }

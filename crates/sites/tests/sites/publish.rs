@@ -2,9 +2,9 @@
 
 use ringsite_names::Tag;
 use ringsite_oci::{Memory, OciError, Page, Registry};
-use ringsite_sites::{Artifact, Format, fetch, published, push, tag};
+use ringsite_sites::{Artifact, Format, Placement, fetch, published, push, tag};
 
-use crate::support::{Parts, SOURCES, environment, root, site, site_repository, tree};
+use crate::support::{Parts, SOURCES, environment, hosts, root, site, site_repository, tree};
 
 fn artifact(version: &str, format: Format) -> Artifact {
     let mut parts = Parts::new(site(""));
@@ -135,4 +135,33 @@ async fn what_is_no_artifact_of_a_site_is_not_read() {
     let image = crate::support::push_image(&registry, &[]).await;
     let error = fetch(&registry, &crate::support::root_repository(), image).await.unwrap_err();
     assert!(error.to_string().contains("0 layers, expected one"), "{error}");
+}
+
+#[tokio::test]
+async fn content_that_is_lost_while_its_manifest_stays_is_pushed_again() {
+    let registry = Memory::new();
+    let artifact = artifact("1.4.2", Format::Default);
+    push(&registry, &artifact).await.unwrap();
+    registry.delete_blob(&site_repository(), &artifact.layer.digest).await.unwrap();
+    assert!(push(&registry, &artifact).await.unwrap());
+    assert!(fetch(&registry, &site_repository(), artifact.digest).await.is_ok());
+}
+
+#[test]
+fn a_placement_names_the_artifact_as_clusters_know_it() {
+    let artifact = artifact("1.4.2", Format::Default);
+    for (registry, begin) in [(Some("localhost:5000"), "localhost:5000/"), (None, "")] {
+        let placement = Placement::new(&site(""), &hosts(registry, None), &artifact, true);
+        let expected = format!("{begin}acme/shop/sites/eu-test:1.4.2@{}", artifact.digest);
+        assert_eq!(placement.reference.to_string(), expected);
+    }
+}
+
+#[test]
+fn formats_are_read_as_they_are_written() {
+    for format in [Format::Default, Format::Flux, Format::ArgoTar] {
+        assert_eq!(format.as_str().parse(), Ok(format));
+    }
+    let error = "tar".parse::<Format>().unwrap_err();
+    assert_eq!(error.to_string(), "`tar` is no format: expected `default`, `flux` or `argo-tar`");
 }
