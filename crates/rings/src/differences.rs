@@ -104,7 +104,8 @@ fn compare_sites(found: &mut Differences, in_force: &Configuration, declared: &C
 fn compare_site(found: &mut Differences, key: &str, old: &Site, new: &Site) {
     let (mut before, mut after) = (object(old), object(new));
     let shrink = "maxShrink";
-    (before.remove(shrink), after.remove(shrink));
+    before.remove(shrink);
+    after.remove(shrink);
     if old.max_shrink != new.max_shrink {
         let message = format!("{key}.max_shrink {} becomes {}", old.max_shrink, new.max_shrink);
         let key = format!("{key}.max_shrink");

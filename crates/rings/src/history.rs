@@ -231,6 +231,14 @@ impl Rewind {
 ///
 /// # Errors
 /// A violation when the entries cannot have led to `state`.
+///
+/// # Examples
+/// ```
+/// use ringsite_rings::{Inverse, State, inverse};
+///
+/// // Without an entry there is nothing to take back.
+/// assert_eq!(inverse(&State::new(), &[]), Ok(Inverse::default()));
+/// ```
 pub fn inverse(state: &State, entries: &[PastMove]) -> Result<Inverse, Violation> {
     let Some((wanted, newer)) = entries.split_last() else { return Ok(Inverse::default()) };
     let mut after = Rewind::new(state);

@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 use crate::refusal::listed;
 use crate::setting::{Draft, Setting};
 use crate::{
-    Action, Cause, CauseCode, Cells, Held, Operation, Plan, PlanError, Refusal, RefusalCode, Refused, Rule,
-    SiteChange, Step, Switch, WarningCode,
+    Action, Cause, CauseCode, Cells, Configuration, Held, Operation, Plan, PlanError, Refusal, RefusalCode,
+    Refused, Rule, SiteChange, Step, Switch, WarningCode,
 };
 
 /// Judges a decision and makes the plan of it.
@@ -35,6 +35,7 @@ pub(crate) fn judge(setting: &Setting<'_>, mut draft: Draft) -> Result<Plan, Pla
         steps,
         delta: draft.delta,
         configuration: draft.configuration,
+        in_force: setting.state.configuration().map(Configuration::digest),
         sites,
         gates,
         warnings: draft.warnings,

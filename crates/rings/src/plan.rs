@@ -32,6 +32,9 @@ pub struct Plan {
     /// A configuration to put in force: the effect of `configure`; for a release, what it takes
     /// over before it (see [`Plan::takes_over`]).
     pub configuration: Option<Configuration>,
+    /// The digest of the configuration in force that the plan was decided on; none before the
+    /// first. It is not part of the plan digest.
+    pub in_force: Option<Digest>,
     /// Each site that would get another root, by name.
     pub sites: Vec<SiteChange>,
     /// Each gate that guards a ring that is written.
@@ -300,25 +303,31 @@ impl Plan {
     }
 
     /// Returns why the plan can no longer be applied to `state`: a ring that it was decided on has
-    /// changed, or a version that it would give was given meanwhile. Empty when it still holds.
+    /// changed, a version that it would give was given meanwhile, or another configuration is in
+    /// force, whose gates nobody looked at. Empty when the plan still holds.
     ///
     /// T of the images that the plan builds must be loaded.
     pub fn recheck(&self, state: &State) -> Vec<Refusal> {
-        let refusal = |message: String| Refusal {
+        let mut reasons = Vec::new();
+        if self.in_force != state.configuration().map(Configuration::digest) {
+            reasons.push("the configuration in force has changed since the plan was made".to_owned());
+        }
+        for (ring, digest) in &self.reads {
+            if state.ring_digest(ring) != *digest {
+                reasons.push(format!("ring {ring} has changed since the plan was made"));
+            }
+        }
+        for (image, version) in self.builds().filter_map(|(step, _)| Some((&step.image, step.to?))) {
+            if state.release(image, version).is_some() {
+                reasons.push(format!("{image} {version} was given to another build meanwhile"));
+            }
+        }
+        let refusals = reasons.into_iter().map(|message| Refusal {
             code: RefusalCode::RingChanged,
             message,
             help: "make a new plan: run `ring plan` with the same arguments again".to_owned(),
-        };
-        let changed = self.reads.iter().filter(|(ring, digest)| state.ring_digest(ring) != **digest);
-        let mut refusals: Vec<Refusal> = changed
-            .map(|(ring, _)| refusal(format!("ring {ring} has changed since the plan was made")))
-            .collect();
-        let given = self.builds().filter_map(|(step, _)| Some((&step.image, step.to?)));
-        let taken = given.filter(|(image, version)| state.release(image, *version).is_some());
-        refusals.extend(taken.map(|(image, version)| {
-            refusal(format!("{image} {version} was given to another build meanwhile"))
-        }));
-        refusals
+        });
+        refusals.collect()
     }
 }
 

@@ -308,6 +308,16 @@ fn a_version_that_another_build_took_meanwhile_refuses_a_saved_plan() {
 }
 
 #[test]
+fn a_saved_plan_does_not_slip_through_a_gate_that_was_set_meanwhile() {
+    let mut world = World::shop().does(&[release("developers")]);
+    let saved = world.plan(&promote("developers")).unwrap();
+    world.run(&configure(guarded(r#""testers":{"soak":"24h"}"#))).unwrap();
+    let refusals = saved.recheck(&world.state);
+    assert_eq!(refusals.len(), 1);
+    assert!(refusals[0].message.contains("configuration in force"), "{refusals:?}");
+}
+
+#[test]
 fn releases_that_are_not_loaded_are_named() {
     let world = World::shop().does(&[release("developers")]);
     let mut bare = world.clone();
