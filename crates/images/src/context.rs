@@ -100,15 +100,14 @@ impl Selection {
 }
 
 impl Context {
-    /// Opens the context `root`, which problems show as `shown`, with the ignore file of
+    /// Makes the context `root`, which problems show as `shown`, with the ignore file of
     /// `containerfile` (`<containerfile>.dockerignore`), else its own `.dockerignore`.
     ///
     /// # Errors
-    /// Problems when `root` is no folder, or the ignore file cannot be read or has bad lines.
+    /// Problems when the ignore file cannot be read or has bad lines.
     pub fn new(root: &Path, shown: &Path, containerfile: &Path) -> Result<Self, Vec<Problem>> {
         let context =
             Self { root: root.to_path_buf(), shown: shown.to_path_buf(), ignore: Ignore::default() };
-        context.open_root().map_err(|problem| vec![problem])?;
         for file in candidates(root, containerfile) {
             let shown = match file.strip_prefix(root) {
                 Ok(inside) => shown.join(inside),
@@ -148,7 +147,17 @@ impl Context {
     /// for each file below that has a name that is not UTF-8, or is a device or socket.
     pub fn select(&self, request: &SelectRequest<'_>) -> Result<Vec<Selection>, Vec<Problem>> {
         let root = self.open_root().map_err(|problem| vec![problem])?;
-        walk::select(self, &root, request)
+        self.select_below(&root, &mut Vec::new(), request)
+    }
+
+    /// Does what [`select`](Self::select) does, with the folder already open and a buffer for names.
+    pub(crate) fn select_below(
+        &self,
+        root: &OwnedFd,
+        names: &mut Vec<u8>,
+        request: &SelectRequest<'_>,
+    ) -> Result<Vec<Selection>, Vec<Problem>> {
+        walk::select(self, root, names, request)
     }
 }
 

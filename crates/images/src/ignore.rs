@@ -96,11 +96,6 @@ impl Ignore {
         Ok(())
     }
 
-    /// Returns whether there are no rules.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
-    }
-
     /// Judges `path`, whose folder has the inherited matches `above`.
     pub(crate) fn judge(&self, above: &Inherited, path: &str) -> Verdict {
         if self.rules.is_empty() {

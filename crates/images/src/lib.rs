@@ -6,6 +6,7 @@ mod cache;
 mod containerfile;
 mod context;
 mod environment;
+mod environments;
 mod expand;
 mod external;
 mod glob;
@@ -33,6 +34,7 @@ pub use containerfile::{
 };
 pub use context::{Context, Entry, HandOutError, SelectRequest, Selection, SourceReader};
 pub use environment::{PlannedStep, StepSources, Variant};
+pub use environments::EnvironmentFile;
 pub use expand::{ExpandError, Unset, expand, expand_heredoc, expand_with};
 pub use external::{DOCKER_HOST, LockFile, LockWriteError, normalise};
 pub use glob::{Exclusions, Glob};

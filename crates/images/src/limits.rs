@@ -60,3 +60,6 @@ pub(crate) const ITEMS_PER_CLAIM: usize = 8;
 
 /// How often a file that changes while it is read is read again before it is given up.
 pub(crate) const READ_ATTEMPTS_MAX: usize = 3;
+
+/// The bytes below `environments/`: Kustomize sources are text, and 64 MiB is far beyond any real tree.
+pub(crate) const ENVIRONMENTS_BYTES_MAX: u64 = 64 << 20;

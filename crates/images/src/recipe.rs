@@ -227,9 +227,9 @@ pub enum RecipeError {
     #[error("the recipe says revision {said}, and its entries have {computed}")]
     Revision {
         /// What the recipe says.
-        said: Digest,
+        said: Box<Digest>,
         /// What its entries say.
-        computed: Digest,
+        computed: Box<Digest>,
     },
 }
 
@@ -300,7 +300,10 @@ impl Recipe {
         check_order(&entries, &arguments)?;
         let computed = revision_of(&entries);
         if computed != stored.revision {
-            return Err(RecipeError::Revision { said: stored.revision, computed });
+            return Err(RecipeError::Revision {
+                said: Box::new(stored.revision),
+                computed: Box::new(computed),
+            });
         }
         let sources = Sources { entries, arguments, revision: computed };
         Ok(Self { sources, inputs: stored.inputs, built_by: stored.built_by })

@@ -4,25 +4,23 @@
 //! all in parallel, and all problems of all images are told together. Nothing is decided here, and
 //! nothing outside the project folder is looked at: digests of external images come from the lock.
 
+mod finding;
+mod loading;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ringsite_names::{Digest, ImageName, Reference};
 use ringsite_rings::{Desired, Detail};
 
+use self::finding::find_all;
+use self::loading::{PlannedImage, load_all, order, plan_all};
 use crate::cache::StatCache;
 use crate::context::{Context, Entry, SelectRequest, Selection};
-use crate::environment::{Heritage, PlanRequest, PlannedStep, StepSources, Variant, plan};
-use crate::graph;
-use crate::hashing::{Job, hash_all};
-use crate::limits::CONTAINERFILE_BYTES_MAX;
-use crate::parallel;
-use crate::stamp::Stamp;
+use crate::environment::{PlannedStep, StepSources, Variant};
 use crate::{
-    Arguments, Base, Containerfile, EntryKind, ImageDeclaration, Inputs, LockFile, Platform, Problem,
-    Problems, Project, ProjectNames, ReadRequest, Recipe, RecipeEntry, RegistryLocation, Sources, normalise,
+    EntryKind, ImageDeclaration, Inputs, LockFile, Platform, Problem, Problems, Project, ProjectNames,
+    Recipe, RegistryLocation, Sources,
 };
 
 /// Every image of a project, in the order in which they are built: the root last.
@@ -87,29 +85,29 @@ impl Project {
             }
         };
         let loaded = load_all(self, &mut problems);
-        let order = order(self, &loaded, &mut problems);
-        let planned = plan_all(&order, &mut problems);
+        let ordered = order(self, loaded, &mut problems);
+        let planned = plan_all(ordered, &mut problems);
         let found = find_all(&planned, cache, &mut problems);
         Problems::check(problems)?;
-        let definitions =
-            planned.iter().zip(found).map(|(image, sources)| self.definition(image, sources, epoch));
+        let images = planned.into_iter().zip(found);
+        let definitions = images.map(|(image, sources)| self.definition(image, sources, epoch));
         Ok(Survey { definitions: definitions.collect() })
     }
 
-    fn definition(&self, image: &PlannedImage<'_>, sources: Sources, epoch: i64) -> Definition {
-        let loaded = image.loaded;
+    fn definition(&self, image: PlannedImage<'_>, sources: Sources, epoch: i64) -> Definition {
+        let PlannedImage { loaded, externals, variants } = image;
         let name = loaded.declaration.name.clone();
         let others = || self.images.keys().filter(|other| **other != name).cloned().collect();
         Definition {
             pinned: if name == self.root { others() } else { loaded.dependencies.clone() },
             image: name,
             declaration: loaded.declaration.clone(),
-            containerfile: loaded.bytes.clone(),
-            context: loaded.context.clone(),
-            variants: image.variants.clone(),
+            containerfile: loaded.bytes,
+            context: loaded.context,
+            variants,
             sources,
-            dependencies: loaded.dependencies.clone(),
-            externals: loaded.externals(),
+            dependencies: loaded.dependencies,
+            externals,
             labels: self.labels.clone(),
             vendor: self.vendor.clone(),
             epoch,
@@ -243,328 +241,12 @@ impl Definition {
     }
 }
 
-/// An image whose containerfile was read.
-struct Loaded<'p> {
-    declaration: &'p ImageDeclaration,
-    bytes: Vec<u8>,
-    context: Context,
-    files: Vec<ReadFile>,
-    dependencies: BTreeSet<ImageName>,
-}
-
-/// A containerfile for one platform with what is needed of it.
-struct ReadFile {
-    platform: Platform,
-    containerfile: Containerfile,
-    target: usize,
-    needed: Vec<usize>,
-}
-
-impl Loaded<'_> {
-    fn externals(&self) -> Vec<ExternalUse> {
-        let mut found = BTreeSet::new();
-        for file in &self.files {
-            for (written, line) in file.containerfile.externals(&file.needed) {
-                // A name that is no reference was a problem when the file was read.
-                if let Ok(reference) = normalise(&written) {
-                    let file = file.containerfile.path.clone();
-                    found.insert(ExternalUse { reference, written, file, line });
-                }
-            }
-        }
-        found.into_iter().collect()
-    }
-
-    /// Returns the images of the project that a needed stage begins with.
-    fn bases(&self) -> impl Iterator<Item = &ImageName> {
-        let stages = self
-            .files
-            .iter()
-            .flat_map(|file| file.needed.iter().map(|&index| &file.containerfile.stages[index]));
-        stages.filter_map(|stage| match &stage.base {
-            Base::Project(image) => Some(image),
-            _ => None,
-        })
-    }
-
-    fn arguments(&self) -> Arguments {
-        Arguments { args: self.declaration.args.clone(), target: self.declaration.target.clone() }
-    }
-}
-
-fn load_all<'p>(project: &'p Project, problems: &mut Vec<Problem>) -> Vec<Loaded<'p>> {
-    let names = project.names();
-    let declarations: Vec<_> = project.images.values().collect();
-    let loaded = parallel::map(&declarations, || (), |(), declaration| load(declaration, &names));
-    let mut good = Vec::with_capacity(loaded.len());
-    for result in loaded {
-        match result {
-            Ok(loaded) => good.push(loaded),
-            Err(found) => problems.extend(found),
-        }
-    }
-    good
-}
-
-fn load<'p>(declaration: &'p ImageDeclaration, names: &ProjectNames) -> Result<Loaded<'p>, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let context =
-        Context::new(&declaration.context, &declaration.context_written, &declaration.containerfile);
-    let context = context.map_err(|found| problems.extend(found)).ok();
-    let bytes = read_containerfile(declaration).map_err(|problem| problems.push(problem)).ok();
-    let mut files = Vec::new();
-    for platform in bytes.iter().flat_map(|_| &declaration.platforms) {
-        let request = ReadRequest {
-            path: &declaration.containerfile_written,
-            bytes: bytes.as_deref().unwrap_or_default(),
-            names,
-            image: &declaration.name,
-            arguments: &declaration.args,
-            platform,
-        };
-        let read = Containerfile::read(&request).and_then(|containerfile| {
-            let target =
-                containerfile.target(declaration.target.as_deref()).map_err(|problem| vec![problem])?.index;
-            let needed = containerfile.needed(target);
-            Ok(ReadFile { platform: platform.clone(), containerfile, target, needed })
-        });
-        match read {
-            Ok(file) => files.push(file),
-            Err(found) => problems.extend(found),
-        }
-    }
-    let dependencies = files.iter().flat_map(|file| file.containerfile.dependencies(&file.needed)).collect();
-    match (context, bytes, problems.is_empty()) {
-        (Some(context), Some(bytes), true) => Ok(Loaded { declaration, bytes, context, files, dependencies }),
-        _ => Err(problems),
-    }
-}
-
-fn read_containerfile(declaration: &ImageDeclaration) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::with_capacity(4 << 10);
-    let limit = CONTAINERFILE_BYTES_MAX as u64 + 1;
-    let read =
-        File::open(&declaration.containerfile).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) => {
-            let message = format!("the containerfile cannot be read: {error}");
-            let help = "name a file that can be read as `containerfile` of the image";
-            Err(Problem::in_file(&declaration.containerfile_written, message, help))
-        }
-    }
-}
-
-/// Orders the images that were read; with a cycle, as they were declared.
-fn order<'l, 'p>(
-    project: &Project,
-    loaded: &'l [Loaded<'p>],
-    problems: &mut Vec<Problem>,
-) -> Vec<&'l Loaded<'p>> {
-    let declared: Vec<_> = loaded.iter().map(|image| image.declaration.name.clone()).collect();
-    let edges: BTreeMap<_, BTreeSet<_>> = loaded
-        .iter()
-        .map(|image| {
-            let name = &image.declaration.name;
-            let everything = || declared.iter().filter(|other| *other != name).cloned().collect();
-            let all = if *name == project.root { everything() } else { image.dependencies.clone() };
-            (name.clone(), all)
-        })
-        .collect();
-    let by_name: BTreeMap<_, _> = loaded.iter().map(|image| (&image.declaration.name, image)).collect();
-    match graph::order(&declared, &edges) {
-        Ok(order) => order.iter().filter_map(|name| by_name.get(name).copied()).collect(),
-        Err(cycle) => {
-            problems.push(cycle_problem(project, &cycle, &by_name));
-            Vec::new()
-        }
-    }
-}
-
-fn cycle_problem(
-    project: &Project,
-    cycle: &[ImageName],
-    by_name: &BTreeMap<&ImageName, &Loaded<'_>>,
-) -> Problem {
-    // Begin after the root, which depends on all images and so is never the one to change.
-    let start = cycle.iter().position(|image| *image == project.root).map_or(0, |at| at + 1);
-    let turned: Vec<_> =
-        cycle.iter().cycle().skip(start).take(cycle.len() + 1).map(ImageName::as_str).collect();
-    let message = format!("images depend on each other in a circle: {}", turned.join(" -> "));
-    let help = if start > 0 {
-        format!(
-            "take the use of {} out: the root image is built last and pins every other image",
-            project.root
-        )
-    } else {
-        "take one of these uses out".to_owned()
-    };
-    let image = by_name.get(&cycle[start % cycle.len()]).copied();
-    let next = &cycle[(start + 1) % cycle.len()];
-    let line = image.and_then(|image| {
-        image.files.iter().find_map(|file| file.containerfile.dependency_line(&file.needed, next))
-    });
-    let file = image.map_or(&project.file, |image| &image.declaration.containerfile_written);
-    let problem = Problem::in_file(file, message, help);
-    match line {
-        Some(line) => problem.at_line(line),
-        None => problem,
-    }
-}
-
-/// An image whose sources are known by name.
-struct PlannedImage<'l> {
-    loaded: &'l Loaded<'l>,
-    variants: Vec<Variant>,
-}
-
-fn plan_all<'l>(order: &[&'l Loaded<'l>], problems: &mut Vec<Problem>) -> Vec<PlannedImage<'l>> {
-    let mut heritages: BTreeMap<&ImageName, Vec<(Platform, Heritage)>> = BTreeMap::new();
-    let mut planned = Vec::with_capacity(order.len());
-    for image in order {
-        // Without its base nothing can be said about an image; what is wrong with the base is told.
-        if image.bases().any(|base| !heritages.contains_key(base)) {
-            continue;
-        }
-        let count = problems.len();
-        let mut variants = Vec::with_capacity(image.files.len());
-        let mut own = Vec::with_capacity(image.files.len());
-        for file in &image.files {
-            let heritage_of = |name: &ImageName| {
-                let all = heritages.get(name).map(Vec::as_slice).unwrap_or_default();
-                let same = all.iter().find(|(platform, _)| *platform == file.platform);
-                same.or(all.first()).map(|(_, heritage)| heritage.clone()).unwrap_or_default()
-            };
-            let request = PlanRequest {
-                containerfile: &file.containerfile,
-                target: file.target,
-                needed: &file.needed,
-                arguments: &image.declaration.args,
-                heritage_of: &heritage_of,
-            };
-            match plan(&request) {
-                Ok(plan) => {
-                    own.push((file.platform.clone(), plan.heritage));
-                    variants.push(Variant {
-                        platform: file.platform.clone(),
-                        containerfile: file.containerfile.clone(),
-                        target: file.target,
-                        needed: file.needed.clone(),
-                        stages: plan.stages,
-                    });
-                }
-                Err(found) => problems.extend(found),
-            }
-        }
-        if problems.len() == count {
-            heritages.insert(&image.declaration.name, own);
-            planned.push(PlannedImage { loaded: image, variants });
-        }
-    }
-    planned
-}
-
-fn request<'a>(sources: &'a StepSources, file: &'a std::path::Path, line: u32) -> SelectRequest<'a> {
+fn request<'a>(sources: &'a StepSources, file: &'a Path, line: u32) -> SelectRequest<'a> {
     SelectRequest {
         file,
         line,
         sources: &sources.sources,
         exclude: &sources.exclude,
         parents: sources.parents,
-    }
-}
-
-/// A file of an image that was found, hashed or not.
-struct Found {
-    entry: RecipeEntry,
-    /// Where it really is and what it was like, when it still has to be read.
-    unread: Option<(String, Stamp)>,
-}
-
-/// Finds and hashes the sources of all images.
-fn find_all(planned: &[PlannedImage<'_>], cache: &StatCache, problems: &mut Vec<Problem>) -> Vec<Sources> {
-    let found = parallel::map(planned, || (), |(), image| find(image, cache));
-    let mut images = Vec::with_capacity(found.len());
-    for result in found {
-        images.push(result.unwrap_or_else(|found| {
-            problems.extend(found);
-            Vec::new()
-        }));
-    }
-    let mut jobs = Vec::new();
-    let mut places = Vec::new();
-    for (context, files) in images.iter_mut().enumerate() {
-        for (at, file) in files.iter_mut().enumerate() {
-            if let Some((real, stamp)) = file.unread.take() {
-                jobs.push(Job { context, real, stamp });
-                places.push((context, at));
-            }
-        }
-    }
-    let contexts: Vec<_> = planned.iter().map(|image| &image.loaded.context).collect();
-    for ((image, at), result) in places.into_iter().zip(hash_all(&contexts, &jobs, cache)) {
-        match result {
-            Ok((stamp, sha256)) => {
-                let entry = &mut images[image][at].entry;
-                (entry.sha256, entry.bytes, entry.kind) = (sha256, stamp.bytes, kind(&stamp));
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let done: Vec<_> = planned.iter().zip(images).collect();
-    parallel::map(
-        &done,
-        || (),
-        |(), (image, files)| {
-            let files = files.iter().map(|file| file.entry.clone()).collect();
-            Sources::new(&image.loaded.bytes, image.loaded.arguments(), files)
-        },
-    )
-}
-
-fn kind(stamp: &Stamp) -> EntryKind {
-    match stamp.file_type() {
-        rustix::fs::FileType::Symlink => EntryKind::Link,
-        _ if stamp.is_executable() => EntryKind::Executable,
-        _ => EntryKind::File,
-    }
-}
-
-/// Finds the sources of one image, with the hashes that the cache knows.
-fn find(image: &PlannedImage<'_>, cache: &StatCache) -> Result<Vec<Found>, Vec<Problem>> {
-    let mut seen: Vec<&StepSources> = Vec::new();
-    let mut problems = Vec::new();
-    let mut files: Vec<Found> = Vec::new();
-    let file = &image.loaded.declaration.containerfile_written;
-    for step in image.variants.iter().flat_map(|variant| variant.stages.iter().flatten()) {
-        let Some(sources) = &step.sources else { continue };
-        if seen.contains(&sources) {
-            continue;
-        }
-        seen.push(sources);
-        match image.loaded.context.select(&request(sources, file, step.step.line)) {
-            Ok(selections) => selections.into_iter().for_each(|selection| take(selection, cache, &mut files)),
-            Err(found) => problems.extend(found),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    files.sort_unstable_by(|a, b| (&a.entry.path, a.entry.kind).cmp(&(&b.entry.path, b.entry.kind)));
-    files.dedup_by(|a, b| a.entry.path == b.entry.path && a.entry.kind == b.entry.kind);
-    Ok(files)
-}
-
-/// Takes the files of one selection, with the hashes that the cache knows.
-fn take(mut selection: Selection, cache: &StatCache, files: &mut Vec<Found>) {
-    for entry in std::mem::take(&mut selection.entries) {
-        let known = entry.stamp.map(|stamp| (stamp, cache.find(&stamp)));
-        let (sha256, unread) = match known {
-            None => (RecipeEntry::of(EntryKind::Directory, "", b"").sha256, None),
-            Some((_, Some(sha256))) => (sha256, None),
-            Some((stamp, None)) => ([0; 32], Some((selection.real_path(&entry).into_owned(), stamp))),
-        };
-        let Entry { path, kind, bytes, .. } = entry;
-        files.push(Found { entry: RecipeEntry { path, kind, bytes, sha256 }, unread });
     }
 }

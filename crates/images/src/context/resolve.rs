@@ -84,7 +84,8 @@ pub(super) fn resolve(root: &OwnedFd, path: &str) -> Result<Resolved, Fault> {
     // The parts that are still to go, the next one last.
     let mut open: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
     let mut links = 0;
-    let mut stamp = stat(root, "")?;
+    // What is at `real`; nothing for a folder that need not be asked for.
+    let mut stamp: Option<Stamp> = None;
     let mut last_link = (String::new(), String::new());
     while let Some(part) = open.pop() {
         match part.as_str() {
@@ -94,12 +95,13 @@ pub(super) fn resolve(root: &OwnedFd, path: &str) -> Result<Resolved, Fault> {
                     let (link, target) = last_link;
                     return Err(Fault::Outside { link, target });
                 }
-                stamp = stat(root, &real.join("/"))?;
+                // What was a folder before the last part still is one.
+                stamp = None;
                 continue;
             }
             _ => {}
         }
-        if stamp.file_type() != FileType::Directory {
+        if stamp.is_some_and(|stamp| stamp.file_type() != FileType::Directory) {
             return Err(Fault::NoFolder(real.join("/")));
         }
         if is_never_in_context(&part) {
@@ -107,8 +109,9 @@ pub(super) fn resolve(root: &OwnedFd, path: &str) -> Result<Resolved, Fault> {
         }
         real.push(part);
         let here = real.join("/");
-        stamp = stat(root, &here)?;
-        if stamp.file_type() == FileType::Symlink {
+        let found = stat(root, &here)?;
+        stamp = Some(found);
+        if found.file_type() == FileType::Symlink {
             links += 1;
             if links > LINKS_MAX {
                 return Err(Fault::Loop(here));
@@ -119,11 +122,16 @@ pub(super) fn resolve(root: &OwnedFd, path: &str) -> Result<Resolved, Fault> {
             }
             open.extend(target.split('/').rev().map(str::to_owned));
             real.pop();
-            stamp = stat(root, &real.join("/"))?;
+            stamp = None;
             last_link = (here, target);
         }
     }
-    Ok(Resolved { real: real.join("/"), stamp })
+    let real = real.join("/");
+    let stamp = match stamp {
+        Some(stamp) => stamp,
+        None => stat(root, &real)?,
+    };
+    Ok(Resolved { real, stamp })
 }
 
 fn stat(root: &OwnedFd, path: &str) -> Result<Stamp, Fault> {

@@ -17,9 +17,11 @@ use crate::{EntryKind, Problem};
 /// Bytes of the buffer that names of files are read into: the kernel fills it with about 1,000.
 const NAMES_BYTES: usize = 32 << 10;
 
+/// Finds what sources mean. `names` is a buffer that can be used again.
 pub(super) fn select(
     context: &Context,
     root: &OwnedFd,
+    names: &mut Vec<u8>,
     request: &SelectRequest<'_>,
 ) -> Result<Vec<Selection>, Vec<Problem>> {
     let at_line =
@@ -27,8 +29,8 @@ pub(super) fn select(
     let exclude = Ignore::of_patterns(request.exclude.iter().map(String::as_str)).map_err(|message| {
         vec![at_line(format!("--exclude: {message}"), "write a pattern such as `*.md`".to_owned())]
     })?;
-    let mut walk =
-        Walk { context, root, exclude, problems: Vec::new(), names: Vec::with_capacity(NAMES_BYTES) };
+    names.reserve(NAMES_BYTES);
+    let mut walk = Walk { context, root, exclude, problems: Vec::new(), names };
     let mut found = Vec::new();
     for written in request.sources {
         match walk.source(written, request.parents) {
@@ -50,15 +52,14 @@ struct Walk<'a> {
     root: &'a OwnedFd,
     exclude: Ignore,
     problems: Vec<Problem>,
-    names: Vec<u8>,
+    names: &'a mut Vec<u8>,
 }
 
 /// A folder that is still to be read.
+#[derive(Default)]
 struct Folder {
     /// Where it is, relative to the context.
     real: String,
-    /// Where it is below the source; empty for the source itself.
-    below: String,
     is_left_out: bool,
     above: Inherited,
     excluded_above: Inherited,
@@ -204,68 +205,48 @@ impl Walk<'_> {
 
     /// Returns everything in a folder, sorted by path.
     fn folder(&mut self, real: &str, named: &str) -> Vec<Entry> {
-        let ignore = &self.context.ignore;
-        let mut top = Folder {
-            real: real.to_owned(),
-            below: String::new(),
-            is_left_out: false,
-            above: Inherited::default(),
-            excluded_above: Inherited::default(),
-        };
+        let mut top = Folder { real: real.to_owned(), ..Folder::default() };
         if !real.is_empty() {
-            let verdict = ignore.judge_path(real);
+            let verdict = self.context.ignore.judge_path(real);
             top.is_left_out = verdict.is_excluded;
             top.above = verdict.inherited;
         }
-        let mut open = vec![top];
-        let mut entries = Vec::new();
+        let mut tree = Tree { base: real, named, open: vec![top], entries: Vec::new(), path: String::new() };
         let mut bare = Vec::new();
-        while let Some(folder) = open.pop() {
-            let before = entries.len();
-            self.read_folder(&folder, named, &mut entries, &mut open);
+        while let Some(folder) = tree.open.pop() {
+            let before = tree.entries.len();
+            self.read_folder(&folder, &mut tree);
             // Only folders are in it: it is empty when all of them turn out to be left out.
-            if entries.len() == before && !folder.is_left_out {
-                bare.push(join(named, &folder.below));
+            if tree.entries.len() == before && !folder.is_left_out {
+                bare.push(tree.named(&folder.real));
             }
         }
+        let mut entries = tree.entries;
         entries.sort_unstable_by(|a: &Entry, b: &Entry| a.path.cmp(&b.path));
         add_bare(&mut entries, bare);
         entries
     }
 
-    /// Reads one folder: its files into `entries`, its folders into `open`.
-    fn read_folder(
-        &mut self,
-        folder: &Folder,
-        named: &str,
-        entries: &mut Vec<Entry>,
-        open: &mut Vec<Folder>,
-    ) {
+    /// Reads one folder: its files into the entries, its folders into those still to be read.
+    fn read_folder(&mut self, folder: &Folder, tree: &mut Tree<'_>) {
+        let unreadable = |error: Errno| format!("cannot be read: {}", std::io::Error::from(error));
         let descriptor = match open_folder(self.root, &folder.real) {
             Ok(descriptor) => descriptor,
-            Err(error) => {
-                let message = format!("cannot be read: {}", std::io::Error::from(error));
-                return self.problem(&folder.real, message);
-            }
+            Err(error) => return self.problem(&folder.real, unreadable(error)),
         };
-        let mut names = std::mem::take(&mut self.names);
+        let mut names = std::mem::take(self.names);
         let mut directory = RawDir::new(&descriptor, names.spare_capacity_mut());
         while let Some(item) = directory.next() {
             match item {
                 Ok(item) if matches!(item.file_name().to_bytes(), b"." | b"..") => {}
-                Ok(item) => {
-                    let item = (item.file_name(), item.file_type());
-                    self.item(folder, &descriptor, item, named, entries, open);
-                }
+                Ok(item) => self.item(folder, &descriptor, (item.file_name(), item.file_type()), tree),
                 Err(error) => {
-                    let message = format!("cannot be read: {}", std::io::Error::from(error));
-                    self.problem(&folder.real, message);
+                    self.problem(&folder.real, unreadable(error));
                     break;
                 }
             }
         }
-        drop(directory);
-        self.names = names;
+        *self.names = names;
     }
 
     /// Takes one thing of a folder.
@@ -273,27 +254,23 @@ impl Walk<'_> {
         &mut self,
         folder: &Folder,
         descriptor: &OwnedFd,
-        (name, kind): (&CStr, FileType),
-        named: &str,
-        entries: &mut Vec<Entry>,
-        open: &mut Vec<Folder>,
+        (name, mut kind): (&CStr, FileType),
+        tree: &mut Tree<'_>,
     ) {
         let text = name.to_string_lossy();
         if is_never_in_context(&text) {
             return;
         }
-        let real = join(&folder.real, &text);
-        let below = join(&folder.below, &text);
-        let verdict = self.context.ignore.judge(&folder.above, &real);
-        let excluded = self.exclude.judge(&folder.excluded_above, &below);
+        tree.enter(&folder.real, &text);
+        let verdict = self.context.ignore.judge(&folder.above, &tree.path);
+        let excluded = self.exclude.judge(&folder.excluded_above, tree.below(&tree.path));
         let is_left_out = verdict.is_excluded || excluded.is_excluded;
         if matches!(text, Cow::Owned(_)) {
             if !is_left_out {
-                self.problem(&real, "has a name that is not UTF-8".to_owned());
+                self.problem(&tree.path, "has a name that is not UTF-8".to_owned());
             }
             return;
         }
-        let mut kind = kind;
         let mut stamp = None;
         if kind == FileType::Unknown || (kind != FileType::Directory && !is_left_out) {
             match statat(descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -301,21 +278,57 @@ impl Walk<'_> {
                 // It was removed since the folder was listed.
                 Err(Errno::NOENT) => return,
                 Err(error) => {
-                    return self.problem(&real, format!("cannot be read: {}", std::io::Error::from(error)));
+                    let message = format!("cannot be read: {}", std::io::Error::from(error));
+                    return self.problem(&tree.path, message);
                 }
             }
             kind = stamp.map_or(kind, |stamp| stamp.file_type());
         }
         if kind == FileType::Directory {
-            let may_return = (!verdict.is_excluded || self.context.ignore.may_take_back_below(&real))
-                && (!excluded.is_excluded || self.exclude.may_take_back_below(&below));
+            let may_return = (!verdict.is_excluded || self.context.ignore.may_take_back_below(&tree.path))
+                && (!excluded.is_excluded || self.exclude.may_take_back_below(tree.below(&tree.path)));
             if !is_left_out || may_return {
                 let (above, excluded_above) = (verdict.inherited, excluded.inherited);
-                open.push(Folder { real, below, is_left_out, above, excluded_above });
+                tree.open.push(Folder { real: tree.path.clone(), is_left_out, above, excluded_above });
             }
         } else if let (false, Some(stamp)) = (is_left_out, stamp) {
-            entries.extend(self.file(join(named, &below), &real, &stamp));
+            let entry = self.file(tree.named(&tree.path), &tree.path, &stamp);
+            tree.entries.extend(entry);
         }
+    }
+}
+
+/// A folder that is being walked.
+struct Tree<'a> {
+    /// Where it really is.
+    base: &'a str,
+    /// The path that the source names.
+    named: &'a str,
+    open: Vec<Folder>,
+    entries: Vec<Entry>,
+    /// The path of the thing that is being looked at: one buffer for all of them.
+    path: String,
+}
+
+impl Tree<'_> {
+    fn enter(&mut self, folder: &str, name: &str) {
+        self.path.clear();
+        self.path.push_str(folder);
+        if !folder.is_empty() {
+            self.path.push('/');
+        }
+        self.path.push_str(name);
+    }
+
+    /// Returns the part of a real path below the source.
+    fn below<'p>(&self, real: &'p str) -> &'p str {
+        let rest = &real[self.base.len()..];
+        rest.strip_prefix('/').unwrap_or(rest)
+    }
+
+    /// Returns a real path as the source names it.
+    fn named(&self, real: &str) -> String {
+        if self.base == self.named { real.to_owned() } else { join(self.named, self.below(real)) }
     }
 }
 
