@@ -196,11 +196,41 @@ mod tests {
 
     #[test]
     fn codes_are_the_same_in_rust_and_in_json() {
-        for code in [RefusalCode::SourceEmpty, RefusalCode::GateCheck, RefusalCode::ConfigurationDiffers] {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        use RefusalCode as R;
+        use WarningCode as W;
+        let refusals = [
+            (R::SourceEmpty, "source-empty"),
+            (R::SourceIncomplete, "source-incomplete"),
+            (R::TargetHigher, "target-higher"),
+            (R::Locked, "locked"),
+            (R::Frozen, "frozen"),
+            (R::Rejected, "rejected"),
+            (R::GateSoak, "gate-soak"),
+            (R::GateApprovals, "gate-approvals"),
+            (R::GateWindow, "gate-window"),
+            (R::GateRequire, "gate-require"),
+            (R::GateCheck, "gate-check"),
+            (R::Shrink, "shrink"),
+            (R::RingChanged, "ring-changed"),
+            (R::Boundary, "boundary"),
+            (R::ConfigurationDiffers, "configuration-differs"),
+            (R::RingInUse, "ring-in-use"),
+        ];
+        for (code, text) in refusals {
+            assert_eq!(code.as_str(), text);
+            assert_eq!(serde_json::to_value(code).unwrap(), text);
         }
-        for code in [WarningCode::HotfixLost, WarningCode::NotPullable, WarningCode::AdoptedAgain] {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        let warnings = [
+            (W::Inversion, "inversion"),
+            (W::HotfixLost, "hotfix-lost"),
+            (W::Stale, "stale"),
+            (W::NotPullable, "not-pullable"),
+            (W::ConfigurationDiffers, "configuration-differs"),
+            (W::AdoptedAgain, "adopted-again"),
+        ];
+        for (code, text) in warnings {
+            assert_eq!(code.as_str(), text);
+            assert_eq!(serde_json::to_value(code).unwrap(), text);
         }
     }
 

@@ -87,6 +87,7 @@ fn an_entry_whose_writing_was_changed_is_refused_naming_ring_and_entry() {
     world.edit("api", "other");
     world.run(&release("developers")).unwrap();
     world.run(&promote("developers")).unwrap();
+    world.run(&empty("testers")).unwrap();
     let newer = world.sequence;
     let request = world.take_back_entry(TakeBack::Undo, promoted);
     let Err(PlanError::Refused(refused)) = world.plan(&request) else { panic!("testers was changed") };
