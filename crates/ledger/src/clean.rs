@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use ringsite_names::Digest;
 use ringsite_oci::{OciError, Registry};
@@ -39,13 +40,17 @@ pub(crate) async fn after_commit<R: Registry>(store: &Store<R>, before: &HeadMan
         *digest == now.entries.digest || now.replaced.iter().any(|kept| kept.entries == *digest)
     };
     let gone = before.replaced.iter().filter(|head| !now.replaced.contains(head));
-    let removals = gone.map(|head| async move {
-        note(store.registry.delete_manifest(&store.repository, &head.manifest).await);
-        if !is_kept(&head.entries) {
-            note(store.registry.delete_blob(&store.repository, &head.entries).await);
-        }
-    });
+    // The futures are boxed so that what awaits them can be sent to another thread.
+    let removals: Vec<_> =
+        gone.map(|head| remove_head(store, *head, is_kept(&head.entries)).boxed()).collect();
     join_all(removals).await;
+}
+
+async fn remove_head<R: Registry>(store: &Store<R>, head: Replaced, is_kept: bool) {
+    note(store.registry.delete_manifest(&store.repository, &head.manifest).await);
+    if !is_kept {
+        note(store.registry.delete_blob(&store.repository, &head.entries).await);
+    }
 }
 
 /// Removes the open segment of a commit that lost its race.

@@ -6,7 +6,7 @@
 //! that nothing names.
 
 use ringsite_commit::{Head, SwapError};
-use ringsite_oci::{Descriptor, ImageManifest, OciError, Put, Registry};
+use ringsite_oci::{Descriptor, ImageManifest, OciError, Registry};
 
 use crate::checkpoint::{Checkpoint, Numbered};
 use crate::clean;
@@ -210,7 +210,7 @@ async fn close<R: Registry>(store: &Store<R>, view: &View) -> Result<(Checkpoint
     };
     let image = manifest.to_manifest();
     let digest = ringsite_names::Digest::sha256(&image.to_bytes());
-    let digest = store.push_manifest(&Put::under(manifest.tag(&digest)), &image).await?;
+    let digest = store.push_manifest(manifest.tag(&digest), &image).await?;
     let segment = Numbered { number, digest };
 
     let added: Vec<_> = view.segment.lines.iter().flat_map(|line| line.entry.releases.clone()).collect();

@@ -49,7 +49,7 @@ pub const READ_ATTEMPTS_MAX: u32 = 5;
 pub const RESOLVE_ATTEMPTS_MAX: u32 = 4;
 
 /// The pause before the second of those questions; each further one waits twice as long.
-pub const RESOLVE_PAUSE: Duration = Duration::from_millis(50);
+pub const RESOLVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Characters of an operation id. Long enough for the ids of CI systems.
 pub const OPERATION_ID_CHARACTERS_MAX: usize = 128;

@@ -1,9 +1,9 @@
 //! The ledger's repository: reading objects by digest with their errors made plain, and pushing.
 
 use bytes::Bytes;
-use ringsite_names::{Digest, ProjectName, RepositoryName};
+use ringsite_names::{Digest, ProjectName, RepositoryName, Tag};
 use ringsite_oci::names::MEDIA_TYPE_EMPTY;
-use ringsite_oci::{Descriptor, EMPTY_CONFIG, ImageManifest, Put, Registry};
+use ringsite_oci::{Descriptor, EMPTY_CONFIG, ImageManifest, OciError, Put, Registry, TagOrDigest};
 
 use crate::codec::{Coded, Form};
 use crate::error::LedgerError;
@@ -74,14 +74,27 @@ impl<R: Registry> Store<R> {
         Ok(self.registry.put_bytes(&self.repository, coded.media_type, bytes).await?)
     }
 
-    /// Pushes a manifest, by digest only or under a tag, whose content is there already.
+    /// Pushes a manifest whose content is there already, under a tag that names nothing else ever.
+    ///
+    /// An answer of success is not believed: the head will name the manifest from afar, so no
+    /// registry checks that it is there.
     pub(crate) async fn push_manifest(
         &self,
-        put: &Put,
+        tag: Tag,
         manifest: &ImageManifest,
     ) -> Result<Digest, LedgerError> {
         let bytes = Bytes::from(manifest.to_bytes());
-        Ok(self.registry.put_manifest(&self.repository, put, manifest.media_type(), bytes).await?)
+        let reference = TagOrDigest::Tag(tag.clone());
+        let put = Put::under(tag);
+        let digest = self.registry.put_manifest(&self.repository, &put, manifest.media_type(), bytes).await?;
+        let found = self.registry.head_manifest(&self.repository, &reference).await?;
+        if found.is_some_and(|found| found.digest == digest) {
+            return Ok(digest);
+        }
+        Err(LedgerError::Registry(OciError::Unanswered {
+            what: format!("push {}:{reference}", self.repository),
+            source: "the registry confirmed it and does not have it".into(),
+        }))
     }
 
     /// Pushes the empty configuration that every manifest of the ledger names.

@@ -9,9 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use ringsite_names::{Digest, ImageName, Version, canonical_json};
-use ringsite_oci::{Descriptor, ImageManifest, Put, Registry};
+use ringsite_oci::{Descriptor, ImageManifest, Registry};
 use ringsite_rings::Release;
 
 use crate::checkpoint::Numbered;
@@ -83,10 +83,9 @@ impl Table {
         wanted: &BTreeSet<u8>,
     ) -> Result<Vec<(u8, Shard)>, LedgerError> {
         let present = wanted.iter().filter_map(|number| Some((*number, self.shards.get(number)?)));
-        let reads = present.map(|(number, descriptor)| async move {
-            let text = store.text("shard of the release table", descriptor, SHARD).await?;
-            Ok((number, parse(&text, number, &descriptor.digest)?))
-        });
+        // The futures are boxed so that what awaits them can be sent to another thread.
+        let reads: Vec<_> =
+            present.map(|(number, descriptor)| read_shard(store, number, descriptor).boxed()).collect();
         stream::iter(reads).buffered(SHARD_READS_MAX).try_collect().await
     }
 
@@ -115,9 +114,18 @@ impl Table {
         let manifest = next.to_manifest(number);
         let digest = Digest::sha256(&manifest.to_bytes());
         let tag = numbered_tag(names::TABLE_TAG_PREFIX, number, &digest);
-        let digest = store.push_manifest(&Put::under(tag), &manifest).await?;
+        let digest = store.push_manifest(tag, &manifest).await?;
         Ok(Numbered { number, digest })
     }
+}
+
+async fn read_shard<R: Registry>(
+    store: &Store<R>,
+    number: u8,
+    descriptor: &Descriptor,
+) -> Result<(u8, Shard), LedgerError> {
+    let text = store.text("shard of the release table", descriptor, SHARD).await?;
+    Ok((number, parse(&text, number, &descriptor.digest)?))
 }
 
 fn render(shard: &Shard) -> Vec<u8> {

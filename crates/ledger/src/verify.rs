@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ringsite_names::{Digest, ImageName, ProjectName, RepositoryName, Version};
 use ringsite_oci::{OciError, Registry};
 use ringsite_rings::State;
@@ -199,17 +199,11 @@ impl<R: Registry> Ledger<R> {
             let is_removed = named.release.as_ref().is_some_and(|release| audit.removed.contains(release));
             !is_removed && asked.insert((named.repository.clone(), named.digest))
         });
-        let questions = named.iter().map(|named| async move {
-            let Named { repository, digest, .. } = named;
-            let is_there = match self.store.registry.head_manifest(repository, &(*digest).into()).await {
-                Ok(Some(_)) => Ok(true),
-                Ok(None) => self.store.registry.has_blob(repository, digest).await,
-                Err(error) => Err(error),
-            };
-            (named, is_there)
-        });
+        // The futures are boxed so that what awaits them can be sent to another thread.
+        let questions: Vec<_> = named.iter().map(|named| self.is_there(named).boxed()).collect();
         let mut answers = stream::iter(questions).buffered(ARTIFACT_QUESTIONS_MAX);
-        while let Some((named, is_there)) = answers.next().await {
+        let mut named = named.iter();
+        while let (Some(is_there), Some(named)) = (answers.next().await, named.next()) {
             let Named { repository, digest, what, .. } = named;
             match is_there {
                 Ok(true) => {}
@@ -223,6 +217,15 @@ impl<R: Registry> Ledger<R> {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether the registry has a manifest or a blob of that digest.
+    async fn is_there(&self, named: &Named) -> Result<bool, OciError> {
+        let Named { repository, digest, .. } = named;
+        match self.store.registry.head_manifest(repository, &(*digest).into()).await? {
+            Some(_) => Ok(true),
+            None => self.store.registry.has_blob(repository, digest).await,
+        }
     }
 }
 

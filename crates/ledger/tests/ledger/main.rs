@@ -3,5 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
-mod figures;
+mod bounds;
+mod damage;
+mod faults;
+mod looking_back;
+mod races;
+mod rollback;
 mod world;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ringsite_ledger::{Beginning, Body, ConfigureBody, Draft, Kind, Ledger, MoveBody, OperationId, Seen};
+use ringsite_ledger::{
+    Beginning, Body, ConfigureBody, Draft, Kind, Ledger, MoveBody, OperationId, PlaceBody, Seen,
+};
 use ringsite_names::{Digest, ImageName, Position, ProjectName, Timestamp, Version};
 use ringsite_oci::Registry;
 use ringsite_rings::{Change, Configuration, Delta, Release, State};
@@ -124,6 +126,16 @@ pub(crate) async fn begin<R: Registry>(registry: R, seen: Option<Seen>, images: 
     let first = release(&configured, time(2), &(0..images).collect::<Vec<_>>());
     ledger.commit_all(vec![configure, first]).await.unwrap();
     ledger
+}
+
+/// Fills the open segment with entries of long reasons, so that the next commit closes it.
+pub(crate) async fn fill_segment<R: Registry>(ledger: &mut Ledger<R>) {
+    let drafts = (0..64).map(|index| {
+        let mut place = draft(Kind::Place, time(5), Change::default(), Body::Place(PlaceBody::default()));
+        place.reason = Some(format!("{index:04096}"));
+        place
+    });
+    ledger.commit_all(drafts.collect()).await.unwrap();
 }
 
 /// Releases one image after the other, `count` times.
