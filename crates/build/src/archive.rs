@@ -22,6 +22,7 @@ mod open;
 mod path;
 mod reader;
 
+pub(crate) use header::is_tar_start;
 pub(crate) use open::{Compression, decompress, fail_read};
-pub(crate) use path::{clean_path, join};
+pub(crate) use path::join;
 pub(crate) use reader::{Member, MemberKind, Reader};

@@ -45,8 +45,10 @@ mod put;
 mod spool;
 mod tar;
 
-pub(crate) use cache::{LayerCache, layer_key};
-pub(crate) use content::Contents;
-pub(crate) use entry::{Content, Entry, Inline, Origin, Stored};
+pub(crate) use cache::{LayerCache, write_whole};
+pub(crate) use content::{Contents, hand_out_failed, read_failed};
+pub(crate) use entry::{Content, Entry, Inline, Origin, Stored, source_file};
 pub(crate) use parts::{cut, part_bytes_for};
-pub(crate) use put::{Layer, LayerWriter, blocking_reader};
+pub(crate) use put::{Layer, LayerWriter, spawn_blocking_reader, take_out};
+pub(crate) use spool::origin_text;
+pub(crate) use tar::read_small;

@@ -5,13 +5,16 @@
 //! before; what names it is written afterwards.
 
 mod archive;
+mod base;
 mod builder;
 mod error;
 mod layer;
 mod limits;
 pub mod names;
+mod native;
 mod step;
 
 pub use builder::Builder;
 pub use error::{BuildError, FailureKind, Place};
-pub use step::{BaseImage, Bases, BuildStep, Built, BuiltPlatform, Phases, PlatformStep};
+pub use native::Native;
+pub use step::{BaseImage, Bases, BuildStep, Built, BuiltPlatform, Phases};

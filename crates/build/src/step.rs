@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringsite_images::{Containerfile, Inputs, Platform, Recipe, Sources, normalise};
+use ringsite_images::{Inputs, Platform, Recipe, Sources, Variant, normalise};
 use ringsite_names::{Digest, ImageName, ProjectName, Reference, RepositoryName, Version};
 use ringsite_oci::{Descriptor, ImageConfig};
 
@@ -22,8 +22,8 @@ pub struct BuildStep {
     pub version: Version,
     /// The labels of the release, set after all of the containerfile. They decide over others.
     pub labels: BTreeMap<String, String>,
-    /// What to build for each platform, at least one; an index is made for more than one only.
-    pub platforms: Vec<PlatformStep>,
+    /// The containerfile as it is for each platform, at least one; an index is made for more than one only.
+    pub platforms: Vec<Variant>,
     /// The time of every file and of the image, in seconds since the start of 1970.
     pub epoch: i64,
     /// What the revision was computed from; every source is compared with it while it is read.
@@ -32,17 +32,6 @@ pub struct BuildStep {
     pub inputs: Inputs,
     /// The content of `/.ring/images.json`, for the root image only.
     pub pins: Option<Bytes>,
-}
-
-/// What to build for one platform.
-#[derive(Clone, Debug)]
-pub struct PlatformStep {
-    /// The platform.
-    pub platform: Platform,
-    /// The containerfile as it is for this platform.
-    pub containerfile: Containerfile,
-    /// The position of the stage to build.
-    pub target: usize,
 }
 
 /// An image that another is built from, in the same registry.

@@ -58,6 +58,12 @@ impl Header<'_> {
     }
 }
 
+/// Returns whether a file that begins so is a tar archive.
+pub(crate) fn is_tar_start(start: &[u8]) -> bool {
+    let Some(block) = start.first_chunk::<BLOCK>() else { return false };
+    block[0] != 0 && Header(block).has_right_sum()
+}
+
 /// Returns a field up to its first zero byte.
 fn text(field: &[u8]) -> &[u8] {
     &field[..field.iter().position(|byte| *byte == 0).unwrap_or(field.len())]
