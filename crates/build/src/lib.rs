@@ -8,13 +8,25 @@ mod archive;
 mod base;
 mod builder;
 mod error;
+mod externals;
 mod layer;
 mod limits;
 pub mod names;
 mod native;
+mod prove;
+mod referrer;
+mod relabel;
+mod sbom;
 mod step;
 
 pub use builder::Builder;
 pub use error::{BuildError, FailureKind, Place};
+pub use externals::{
+    ExternalRequest, Source, external_repository, find_external, import_external, pin_tag, resolve,
+};
 pub use native::Native;
+pub use prove::{Proof, differing_source, prove};
+pub use referrer::{push_recipe, push_sbom, read_recipe};
+pub use relabel::relabel;
+pub use sbom::sbom;
 pub use step::{BaseImage, Bases, BuildStep, Built, BuiltPlatform, Phases};

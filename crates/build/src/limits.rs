@@ -39,6 +39,8 @@ pub(crate) const CACHE_BYTES_MAX: u64 = 512 << 20;
 
 /// Bytes of an image configuration that is read into memory.
 pub(crate) const CONFIG_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of a recipe: one of a million files has about 200 MiB.
+pub(crate) const RECIPE_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of a manifest that is read from another registry.
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 /// Children of a foreign index: a few platforms and their attestations.

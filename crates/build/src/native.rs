@@ -39,7 +39,7 @@ use crate::limits::COMPRESS_THREADS_MAX;
 use crate::names::BUILT_BY_NATIVE;
 use crate::step::{Bases, BuildStep, Built};
 
-pub(crate) use assemble::{Assembly, assemble};
+pub(crate) use assemble::{Assembly, assemble, own_history, pins_text, push_image, timestamp};
 
 /// Builds images without any other program.
 #[derive(Clone, Debug)]

@@ -88,6 +88,18 @@ impl LoadedImage {
         Ok(indexes)
     }
 
+    /// Returns the index of the layer at a position, read anew.
+    ///
+    /// # Errors
+    /// As [`LoadedImage::indexes`].
+    pub(crate) async fn layer_index(
+        &self,
+        registry: &impl Registry,
+        position: usize,
+    ) -> Result<Index, BuildError> {
+        self.index(registry, &self.layers[position].digest, None).await
+    }
+
     async fn index(
         &self,
         registry: &impl Registry,

@@ -40,11 +40,6 @@ impl View {
         self.layers.push(layer);
     }
 
-    /// Returns whether there are no layers.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.layers.is_empty()
-    }
-
     /// Returns what stands at exactly `path`, without following links.
     pub(crate) fn node(&self, path: &str) -> Option<Node<'_>> {
         if path.is_empty() {

@@ -16,7 +16,7 @@ use crate::layer::spool::Spool;
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
     /// The build context.
-    pub(crate) context: Arc<Context>,
+    pub(crate) context: Option<Arc<Context>>,
     /// The recipe that context files are compared with.
     pub(crate) sources: Arc<Sources>,
     /// What was taken out of archives.
@@ -26,7 +26,20 @@ pub(crate) struct Contents {
 impl Contents {
     /// Returns the contents of a context, with nothing taken out of archives yet.
     pub(crate) fn new(context: Arc<Context>, sources: Arc<Sources>) -> Self {
-        Self { context, sources, spool: Arc::new(Spool::default()) }
+        Self { context: Some(context), sources, spool: Arc::new(Spool::default()) }
+    }
+
+    /// Returns contents for entries that take nothing from a context.
+    pub(crate) fn without_context(sources: Arc<Sources>) -> Self {
+        Self { context: None, sources, spool: Arc::new(Spool::default()) }
+    }
+
+    /// Returns the build context.
+    ///
+    /// # Panics
+    /// When the contents were made without one, and an entry takes something from it.
+    pub(crate) fn context(&self) -> &Context {
+        self.context.as_deref().expect("entries of a context come with the context")
     }
 
     /// Returns the size of an entry's content.
@@ -48,7 +61,7 @@ impl Contents {
             Content::Inline(inline) => Box::new(inline.bytes.as_slice()),
             Content::Context(index) => {
                 let file = source_file(&self.sources, *index);
-                Box::new(self.context.open(file).map_err(hand_out_failed)?)
+                Box::new(self.context().open(file).map_err(hand_out_failed)?)
             }
             Content::Stored(stored) => Box::new(self.spool.open(stored)?),
         }))

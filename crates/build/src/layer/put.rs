@@ -164,7 +164,7 @@ async fn take_from(
             (Some(blob), _) => Box::new(blob),
             (None, Origin::Context(index)) => {
                 let file = source_file(&contents.sources, *index);
-                Box::new(contents.context.open(file).map_err(hand_out_failed)?)
+                Box::new(contents.context().open(file).map_err(hand_out_failed)?)
             }
             (None, Origin::Blob { .. }) => unreachable!("the blob of a layer was opened above"),
         };

@@ -29,7 +29,7 @@ pub(crate) async fn unpack(
 
 fn read(place: &Place, contents: &Contents, index: u32) -> Result<Option<Index>, BuildError> {
     let file = source_file(&contents.sources, index);
-    let open = || contents.context.open(file).map_err(hand_out_failed);
+    let open = || contents.context().open(file).map_err(hand_out_failed);
     let mut start = Vec::new();
     let failed = |error| crate::layer::read_failed(&file.path, error);
     open()?.take(START_BYTES as u64).read_to_end(&mut start).map_err(failed)?;

@@ -83,11 +83,11 @@ pub(crate) fn context_groups(
         exclude: &transfer.exclude,
         parents: transfer.parents,
     };
-    let selections = contents.context.select(&request)?;
+    let selections = contents.context().select(&request)?;
     let mut cursor = Cursor { sources: &contents.sources, next: 0 };
     selections
         .into_iter()
-        .map(|selection| context_group(&contents.context, &mut cursor, place, selection, warnings))
+        .map(|selection| context_group(contents.context(), &mut cursor, place, selection, warnings))
         .collect()
 }
 
