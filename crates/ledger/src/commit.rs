@@ -76,7 +76,7 @@ impl<R: Registry> Ledger<R> {
                 let first = next.segment.lines.len() - drafts.len();
                 let recorded = next.segment.lines[first..].iter().map(|line| line.recorded()).collect();
                 self.advance_to(View { head, ..next }, closed).await;
-                self.remember()?;
+                self.remember();
                 Ok(recorded)
             }
             Err(Swapped::Moved) => self.resolve_moved(&drafts, &next).await,

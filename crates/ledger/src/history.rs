@@ -248,22 +248,25 @@ impl<'l, R: Registry> Walk<'l, R> {
         while let Some((digest, last)) = self.before.take() {
             let store = &self.ledger.store;
             let manifest = closed::manifest(store, &digest).await?;
-            let older = match &manifest.previous {
-                Some(previous) => Some((*previous, closed::manifest(store, previous).await?.last)),
-                None => None,
-            };
-            self.before = older;
-            if older.is_some_and(|(_, older)| older.sequence >= sequence) {
-                continue;
+            if sequence < last.sequence
+                && let Some(previous) = manifest.previous
+            {
+                let older = closed::manifest(store, &previous).await?.last;
+                if sequence <= older.sequence {
+                    self.before = Some((previous, older));
+                    continue;
+                }
             }
             let known = self.ledger.previous.as_ref().filter(|(known, _)| *known == digest);
             let segment = match known {
                 Some((_, segment)) => segment.clone(),
-                None => {
-                    closed::entries(store, &manifest, last, Before::Known(older.map(|(_, last)| last)))
-                        .await?
-                }
+                None => closed::entries(store, &manifest, last, Before::Unknown).await?,
             };
+            if manifest.previous.is_some() != segment.before().is_some() {
+                let reason = "its entries and its manifest do not agree whether a segment is before it";
+                return Err(LedgerError::damaged(format!("segment {} ({digest})", manifest.number), reason));
+            }
+            self.before = manifest.previous.zip(segment.before());
             self.left = segment.lines.len();
             self.closed = Some(segment);
             return Ok(true);

@@ -66,13 +66,13 @@ impl<R: Registry> Ledger<R> {
         view: View,
     ) -> Result<Self, LedgerError> {
         let ledger = Self { store, seen, view, previous: None, shards: Mutex::default() };
-        if let (Some(known), Some(seen)) = (known, &ledger.seen) {
-            if !ledger.follows(known).await? {
-                return Err(rollback(known, Some(ledger.view.last()), seen));
-            }
+        if let (Some(known), Some(seen)) = (known, &ledger.seen)
+            && !follows(&ledger.store, &ledger.view, known).await?
+        {
+            return Err(rollback(known, Some(ledger.view.last()), seen));
         }
         if known != Some(ledger.view.last()) {
-            ledger.remember()?;
+            ledger.remember();
         }
         Ok(ledger)
     }
@@ -172,14 +172,13 @@ impl<R: Registry> Ledger<R> {
     }
 
     /// Moves on to another head, which must follow the one of now.
-    pub(crate) async fn stand_on(&mut self, view: View) -> Result<(), LedgerError> {
-        let before = self.head();
-        let replaced = std::mem::replace(&mut self.view, view);
-        if self.follows(before).await? {
-            return self.remember();
+    async fn stand_on(&mut self, view: View) -> Result<(), LedgerError> {
+        let (before, found) = (self.head(), view.last());
+        if follows(&self.store, &view, before).await? {
+            self.view = view;
+            self.remember();
+            return Ok(());
         }
-        let found = self.view.last();
-        self.view = replaced;
         Err(match &self.seen {
             Some(seen) => rollback(before, Some(found), seen),
             None => LedgerError::damaged(
@@ -189,37 +188,14 @@ impl<R: Registry> Ledger<R> {
         })
     }
 
-    /// Returns whether the chain of the head holds `place`.
-    async fn follows(&self, place: Place) -> Result<bool, LedgerError> {
-        if place.sequence > self.view.last().sequence {
-            return Ok(false);
-        }
-        if let Some(line) = self.view.segment.lines.iter().find(|line| line.entry.sequence == place.sequence)
+    /// Writes down the head of now as the newest that was seen. Without it only the protection
+    /// against rollback is less, so a folder that cannot be written stops nobody from reading, and
+    /// makes no failure of a commit that is done.
+    pub(crate) fn remember(&self) {
+        if let Some(seen) = &self.seen
+            && let Err(error) = seen.write(self.head())
         {
-            return Ok(line.digest == place.digest);
-        }
-        let mut last = self.view.checkpoint.last;
-        let mut next = self.view.checkpoint.segment.map(|segment| segment.digest);
-        while let (Some(end), Some(digest)) = (last, next) {
-            if end.sequence <= place.sequence {
-                return Ok(end == place);
-            }
-            let manifest = closed::manifest(&self.store, &digest).await?;
-            let segment = closed::entries(&self.store, &manifest, end, Before::Unknown).await?;
-            if let Some(line) = segment.lines.iter().find(|line| line.entry.sequence == place.sequence) {
-                return Ok(line.digest == place.digest);
-            }
-            last = segment.before();
-            next = manifest.previous;
-        }
-        Ok(false)
-    }
-
-    /// Writes down the head of now as the newest that was seen.
-    pub(crate) fn remember(&self) -> Result<(), LedgerError> {
-        match &self.seen {
-            Some(seen) => Ok(seen.write(self.head())?),
-            None => Ok(()),
+            tracing::warn!(%error, "a rollback of the registry to before now would not be noticed");
         }
     }
 
@@ -256,6 +232,31 @@ impl<R: Registry> Ledger<R> {
         }
         Ok(error)
     }
+}
+
+/// Returns whether the chain of the head that `view` shows holds `place`.
+async fn follows<R: Registry>(store: &Store<R>, view: &View, place: Place) -> Result<bool, LedgerError> {
+    if place.sequence > view.last().sequence {
+        return Ok(false);
+    }
+    if let Some(digest) = view.segment.digest_of(place.sequence) {
+        return Ok(digest == place.digest);
+    }
+    let mut last = view.checkpoint.last;
+    let mut next = view.checkpoint.segment.map(|segment| segment.digest);
+    while let (Some(end), Some(digest)) = (last, next) {
+        if end.sequence <= place.sequence {
+            return Ok(end == place);
+        }
+        let manifest = closed::manifest(store, &digest).await?;
+        let segment = closed::entries(store, &manifest, end, Before::Unknown).await?;
+        if let Some(digest) = segment.digest_of(place.sequence) {
+            return Ok(digest == place.digest);
+        }
+        last = segment.before();
+        next = manifest.previous;
+    }
+    Ok(false)
 }
 
 /// Gives a state T of `images`, as far as the shards have it.

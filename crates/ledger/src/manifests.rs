@@ -40,7 +40,7 @@ impl HeadManifest {
     /// Returns the manifest to push.
     pub(crate) fn to_manifest(&self) -> ImageManifest {
         let layers = vec![self.checkpoint.clone(), self.entries.clone()];
-        let replaced: Vec<String> = self.replaced.iter().map(Replaced::to_text).collect();
+        let replaced: Vec<String> = self.replaced.iter().map(|head| head.to_text()).collect();
         let manifest = ImageManifest::artifact(names::HEAD_TYPE, layers)
             .with_annotation(names::SEQUENCE, self.last.sequence.to_string())
             .with_annotation(names::ENTRY, self.last.digest.to_string())
@@ -81,7 +81,7 @@ impl HeadManifest {
 }
 
 impl Replaced {
-    fn to_text(&self) -> String {
+    fn to_text(self) -> String {
         format!("{}+{}", self.manifest, self.entries)
     }
 

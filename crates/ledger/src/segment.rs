@@ -69,6 +69,12 @@ impl Segment {
         self.lines.first().and_then(|line| line.before())
     }
 
+    /// Returns the digest of an entry of the segment.
+    pub(crate) fn digest_of(&self, sequence: u64) -> Option<Digest> {
+        let line = self.lines.iter().find(|line| line.entry.sequence == sequence);
+        line.map(|line| line.digest)
+    }
+
     /// Returns the last entry's place.
     pub(crate) fn last(&self) -> Option<Place> {
         self.lines.last().map(|line| line.place())

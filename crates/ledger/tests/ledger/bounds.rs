@@ -58,7 +58,6 @@ async fn an_entry_that_moves_ten_images_keeps_at_most_four_hundred_bytes() {
     let count = moves[&true].iter().filter(|byte| **byte == b'\n').count();
     let bytes =
         zstd::bulk::compress(&moves[&true], ringsite_ledger::limits::KEPT_COMPRESSION_LEVEL).unwrap().len();
-    println!("{} bytes for each of {count} entries", bytes / count);
     assert!(bytes / count <= 400, "{} bytes an entry", bytes / count);
 }
 

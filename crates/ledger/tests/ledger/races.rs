@@ -115,6 +115,25 @@ async fn of_many_that_begin_a_ledger_at_once_exactly_one_does() {
     assert_eq!(begun, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_question_can_be_asked_on_another_thread() {
+    let registry = Arc::new(Memory::new());
+    begin(Arc::clone(&registry), None, 1).await;
+    let task = tokio::spawn(async move {
+        let ledger = Ledger::open_or_init(registry, &project(), None, beginning()).await;
+        let mut ledger = ledger.unwrap();
+        let images = std::collections::BTreeSet::from([crate::world::image(0)]);
+        ledger.load(&images).await.unwrap();
+        let state = ledger.at(&"2".parse().unwrap()).await.unwrap().1;
+        ledger.with_releases(state, &images).await.unwrap();
+        ledger.entry(&"1".parse().unwrap()).await.unwrap();
+        ledger.history().next().await.unwrap();
+        assert!(!ledger.refresh().await.unwrap());
+        ledger.verify().await.unwrap().entries
+    });
+    assert_eq!(task.await.unwrap(), 3);
+}
+
 #[tokio::test]
 async fn who_loses_is_told_who_won_and_stands_on_the_new_head() {
     let registry = Memory::new();
