@@ -36,7 +36,7 @@ pub struct ExternalRequest {
 
 impl ExternalRequest {
     /// Returns the error for an image that is not to be had.
-    pub(crate) fn failed(&self, reason: impl Into<String>) -> BuildError {
+    pub fn failed(&self, reason: impl Into<String>) -> BuildError {
         BuildError::External {
             place: self.place.clone(),
             reference: self.reference.to_string(),

@@ -1,3 +1,7 @@
 //! The `ring` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringsite_cli::run(std::env::args_os())
+}

@@ -1,0 +1,172 @@
+//! What a command works with: project, registry, engine; from flags, variables and files.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringsite_engine::{
+    Engine, Intent, LockFileUse, Network, Placing, Setup, Shrink, Sources, StatCacheUse, SystemClock,
+};
+use ringsite_images::{Override, Overrides, Project, RegistryLocation, SettingOrigin};
+use ringsite_oci::Layout;
+
+use crate::args::{GlobalArgs, SourceArgs};
+use crate::failure::Failure;
+use crate::progress;
+
+/// Flags and environment, resolved to what commands need.
+pub(crate) struct Session<'a> {
+    args: &'a GlobalArgs,
+    folder: PathBuf,
+}
+
+impl<'a> Session<'a> {
+    /// Resolves the working folder.
+    pub(crate) fn new(args: &'a GlobalArgs) -> Result<Self, Failure> {
+        let start = args.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+        let folder = start.canonicalize().map_err(|error| {
+            Failure::usage(format!("-C {}: {error}", start.display()), "name an existing folder")
+        })?;
+        Ok(Self { args, folder })
+    }
+
+    /// Returns the working folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads and checks the project, or fails with every problem of it.
+    pub(crate) fn project(&self) -> Result<Project, Failure> {
+        let file = self.project_file()?;
+        ringsite_images::load(&file, &self.overrides()).map_err(|problems| Failure::from_problems(&problems))
+    }
+
+    /// Returns the path of the project file.
+    pub(crate) fn project_file(&self) -> Result<PathBuf, Failure> {
+        match &self.args.config {
+            Some(file) => Ok(self.folder.join(file)),
+            None => ringsite_images::find(&self.folder).ok_or_else(|| {
+                Failure::usage(
+                    format!("no rings.toml in {} or any folder above it", self.folder.display()),
+                    "go to a project, name the file with --config, or write a new project with `ring init`",
+                )
+            }),
+        }
+    }
+
+    /// Returns flags and variables that count more than the project file, and the user's own file.
+    pub(crate) fn overrides(&self) -> Overrides {
+        let value = |flag: &Option<String>, name: &str| {
+            flag.as_ref().map(|value| {
+                let from_variable = env::var(name).is_ok_and(|variable| variable == *value);
+                let origin = if from_variable {
+                    SettingOrigin::Variable(name.into())
+                } else {
+                    SettingOrigin::Flag(flag_of(name))
+                };
+                Override { value: value.clone(), origin }
+            })
+        };
+        Overrides {
+            project: value(&self.args.project, "RING_PROJECT"),
+            registry: value(&self.args.registry, "RING_REGISTRY"),
+            folder: Some(self.folder.clone()),
+            source_date_epoch: env::var("SOURCE_DATE_EPOCH").ok(),
+            user_file: user_folder().map(|folder| folder.join("ring/config.toml")),
+        }
+    }
+
+    /// Returns the engine for the project, its working copy included.
+    pub(crate) fn engine(&self, project: Project, sources: Sources) -> Result<Engine<Layout>, Failure> {
+        let registry = match &project.registry {
+            RegistryLocation::OciLayout(folder) => Arc::new(Layout::new(folder)),
+            RegistryLocation::Remote { .. } => {
+                return Err(Failure::usage(
+                    "this version of ring keeps its record in an OCI layout only",
+                    "set registry = \"oci-layout:.ring/registry\" in rings.toml, or use --registry oci-layout:PATH",
+                ));
+            }
+        };
+        Ok(Engine::new(Setup {
+            registry,
+            project: Arc::new(project),
+            clock: Arc::new(SystemClock),
+            observer: progress::observer(self.args),
+            sources,
+            kustomize: find_program("kustomize"),
+            programs: program_folders(),
+        }))
+    }
+
+    /// Returns the engine for commands that look at the record only.
+    pub(crate) fn reader(&self) -> Result<Engine<Layout>, Failure> {
+        self.engine(self.project()?, self.sources(&SourceArgs::default()))
+    }
+
+    /// Returns how sources are read.
+    pub(crate) fn sources(&self, args: &SourceArgs) -> Sources {
+        let ci = env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
+        Sources {
+            cache: if args.no_cache { StatCacheUse::Ignore } else { StatCacheUse::Trust },
+            lock: if args.locked || ci { LockFileUse::ReadOnly } else { LockFileUse::Write },
+            network: match (args.offline, self.args.plain_http) {
+                (true, _) => Network::Offline,
+                (false, true) => Network::PlainHttp,
+                (false, false) => Network::Https,
+            },
+        }
+    }
+
+    /// Returns who asks and why.
+    pub(crate) fn intent(&self, no_place: bool, allow_shrink: bool) -> Intent {
+        Intent {
+            actor: self.actor(),
+            reason: self.args.reason.clone(),
+            operation_id: self.args.operation_id.clone(),
+            place: if no_place { Placing::Nothing } else { Placing::Sites },
+            shrink: if allow_shrink { Shrink::Allowed } else { Shrink::Guarded },
+        }
+    }
+
+    /// Returns who asks: the flag, the variable, or the login name.
+    fn actor(&self) -> String {
+        let given = self.args.actor.clone().or_else(|| env::var("RING_ACTOR").ok());
+        let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
+        given.or_else(login).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
+    }
+
+    /// Returns how long the command may take.
+    pub(crate) fn timeout(&self) -> Result<Option<Duration>, Failure> {
+        self.args
+            .timeout
+            .as_deref()
+            .map(|text| {
+                ringsite_images::parse_duration(text).map_err(|error| {
+                    Failure::usage(
+                        format!("--timeout {text}: {error}"),
+                        "write a duration such as `90s` or `10m`",
+                    )
+                })
+            })
+            .transpose()
+    }
+}
+
+fn flag_of(variable: &str) -> String {
+    format!("--{}", variable.trim_start_matches("RING_").to_lowercase().replace('_', "-"))
+}
+
+fn user_folder() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))
+}
+
+/// Returns the first file of this name on PATH.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    program_folders().into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+fn program_folders() -> Vec<PathBuf> {
+    env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! Sites: what their agents would pull.
+
+use ringsite_testkit::ProjectFolder;
+
+use crate::run::{answer, ring};
+
+#[test]
+fn a_release_places_the_sites_of_its_ring_and_a_promotion_those_of_the_next() {
+    let project = ProjectFolder::shop();
+    let report = answer(&project, &["release"]);
+    assert_eq!(report["sites"][0]["site"], "dev");
+    assert_eq!(report["sites"][0]["version"], "0.1.0");
+    assert_eq!(report["sites"].as_array().unwrap().len(), 1);
+    let report = answer(&project, &["promote", "developers"]);
+    assert_eq!(report["sites"][0]["site"], "eu-test");
+    let sites = answer(&project, &["sites"]);
+    let rows: Vec<(&str, &str)> = sites["sites"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|site| (site["site"].as_str().unwrap(), site["published"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rows, [("dev", "0.1.0"), ("eu-test", "0.1.0")]);
+}
+
+#[test]
+fn placing_again_writes_nothing() {
+    let project = ProjectFolder::shop();
+    answer(&project, &["release"]);
+    let head = answer(&project, &["ledger", "head"]);
+    let placement = answer(&project, &["place"]);
+    assert_eq!(placement["changed"], false);
+    assert_eq!(answer(&project, &["ledger", "head"]), head);
+    ring(&project, &["place", "nowhere"]).exits(2);
+}
+
+#[test]
+fn the_files_of_a_site_pin_every_image_by_digest() {
+    let project = ProjectFolder::shop();
+    answer(&project, &["release"]);
+    answer(&project, &["place", "dev", "--output", "out"]);
+    let kustomization = project.read("out/dev/kustomization.yaml");
+    let digest = answer(&project, &["state"])["rings"][1]["images"]["api"]["digest"].clone();
+    assert!(kustomization.contains(digest.as_str().unwrap()), "{kustomization}");
+    assert!(kustomization.contains("environments/test"), "{kustomization}");
+    assert!(project.path("out/dev/environments/base/api.yaml").exists());
+    assert!(project.read("out/dev/ringsite.yaml").contains("0.1.0"));
+}
+
+#[test]
+fn a_site_that_would_lose_most_of_its_objects_is_refused_before_anything_is_recorded() {
+    let project = ProjectFolder::shop();
+    answer(&project, &["release"]);
+    project.write("environments/base/kustomization.yaml", "resources:\n- settings.yaml\n");
+    project.write(
+        "environments/base/settings.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n",
+    );
+    let head = answer(&project, &["ledger", "head"]);
+    let run = ring(&project, &["release"]).exits(3);
+    assert!(run.stderr.contains("shrink"), "{}", run.stderr);
+    assert_eq!(answer(&project, &["ledger", "head"]), head);
+    answer(&project, &["release", "--allow-shrink"]);
+}
+
+#[test]
+fn no_place_leaves_the_sites_to_a_later_place() {
+    let project = ProjectFolder::shop();
+    answer(&project, &["release", "--no-place"]);
+    assert_eq!(answer(&project, &["sites"])["sites"][0]["published"], serde_json::Value::Null);
+    let placement = answer(&project, &["place"]);
+    assert_eq!(placement["changed"], true);
+    assert_eq!(answer(&project, &["sites"])["sites"][0]["published"], "0.1.0");
+}
+
+#[test]
+fn the_difference_between_rings_reaches_down_to_the_files_of_a_site() {
+    let project = ProjectFolder::shop();
+    answer(&project, &["release"]);
+    answer(&project, &["promote", "developers"]);
+    ring(&project, &["diff", "--from", "developers", "--to", "testers", "--exit-code"]).exits(0);
+    project.edit("environments/base/settings.yaml", "42", "43");
+    answer(&project, &["release"]);
+    let run =
+        ring(&project, &["diff", "--from", "developers", "--to", "testers", "--exit-code", "-o", "json"])
+            .exits(1);
+    let diff = run.json();
+    assert_eq!(diff["images"][0]["image"], "shop");
+    assert_eq!(diff["sites"][0]["site"], "eu-test");
+    assert!(
+        diff["sites"][0]["objects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["diff"].as_str().unwrap().contains("43"))
+    );
+    ring(&project, &["diff", "--from", "developers", "--to", "nowhere"]).exits(2);
+}

@@ -1,0 +1,109 @@
+//! The engine: a project, a registry, and what they share with every operation.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ringsite_images::Project;
+use ringsite_ledger::Seen;
+use ringsite_names::{Digest, ImageName, ProjectName, Version};
+use ringsite_oci::Registry;
+use ringsite_rings::{Release, State};
+
+use crate::clock::Clock;
+use crate::error::EngineError;
+use crate::event::{Event, Observer};
+use crate::names::CACHE_FOLDER;
+use crate::record::Record;
+use crate::request::Sources;
+
+/// What an engine is made of.
+pub struct Setup<R> {
+    /// Where everything is kept.
+    pub registry: Arc<R>,
+    /// The working copy: what it declares, and for commands that read the record only, its name.
+    pub project: Arc<Project>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Receives progress.
+    pub observer: Observer,
+    /// How sources and external images are read.
+    pub sources: Sources,
+    /// The program that renders Kubernetes objects, when there is one.
+    pub kustomize: Option<PathBuf>,
+    /// Where external builders are looked for, in this order.
+    pub programs: Vec<PathBuf>,
+}
+
+/// Does what a person asks for.
+///
+/// Each operation opens the ledger anew, so one engine serves many requests.
+pub struct Engine<R> {
+    pub(crate) registry: Arc<R>,
+    pub(crate) project: Arc<Project>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Observer,
+    pub(crate) sources: Sources,
+    pub(crate) kustomize: Option<PathBuf>,
+    pub(crate) programs: Vec<PathBuf>,
+}
+
+impl<R: Registry + 'static> Engine<R> {
+    /// Returns an engine made of `setup`; nothing is read yet.
+    pub fn new(setup: Setup<R>) -> Self {
+        let Setup { registry, project, clock, observer, sources, kustomize, programs } = setup;
+        Self { registry, project, clock, observer, sources, kustomize, programs }
+    }
+
+    /// Returns the name of the project.
+    pub(crate) fn name(&self) -> &ProjectName {
+        &self.project.name
+    }
+
+    /// Returns the folder for what costs only time when it is lost.
+    pub(crate) fn cache_folder(&self) -> PathBuf {
+        self.project.folder.join(CACHE_FOLDER)
+    }
+
+    /// Opens the record as it is now.
+    pub(crate) async fn open(&self) -> Result<Record<R>, EngineError> {
+        let begin = Instant::now();
+        let record = Record::open(&self.registry, self.name(), self.seen()).await?;
+        self.phase("open the record", begin);
+        Ok(record)
+    }
+
+    /// Returns this machine's memory of the newest head.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen::new(&self.cache_folder(), &self.project.registry.to_string(), self.name())
+    }
+
+    /// Returns a release that a ring holds, which the record must have.
+    pub(crate) fn release<'s>(
+        &self,
+        state: &'s State,
+        image: &ImageName,
+        version: Version,
+    ) -> Result<&'s Release, EngineError> {
+        state.release(image, version).map(|release| &**release).ok_or_else(|| {
+            EngineError::Bug(format!(
+                "release {image} {version} is on a ring and was not loaded from the record"
+            ))
+        })
+    }
+
+    /// Tells how long a phase took that began at `begin`.
+    pub(crate) fn phase(&self, name: &'static str, begin: Instant) {
+        self.observer.tell(Event::Phase { name, duration: begin.elapsed() });
+    }
+
+    /// Tells something that stops nothing.
+    pub(crate) fn note(&self, message: impl Into<String>) {
+        self.observer.tell(Event::Note { message: message.into() });
+    }
+}
+
+/// Returns the digest of what was asked for, under which an operation id counts.
+pub(crate) fn request_digest(request: &impl serde::Serialize) -> Digest {
+    ringsite_names::digest_of(request)
+}

@@ -1,0 +1,556 @@
+//! Operations that write: decide, build, judge, record, tag, place.
+//!
+//! Order of writes: images by digest; the entry, which is the moment at which it happened; version
+//! tags and ring tags; site artifacts and the entry that names them. A crash between two of them
+//! leaves garbage or something behind, never a lie, and the same command again finishes the work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use ringsite_ledger::{
+    Beginning, Body, ConfigureBody, Draft, Entry, GateOutcome, Kind, Ledger, LedgerError, MoveBody, Notice,
+    OperationId, Place, Recorded,
+};
+use ringsite_names::{Digest, ImageName, Version};
+use ringsite_oci::Registry;
+use ringsite_rings::{Action, Change, Plan, Refusal, State, Warning};
+
+use crate::decide::{Decided, bug, rings_written};
+use crate::engine::{Engine, request_digest};
+use crate::error::EngineError;
+use crate::event::Event;
+use crate::limits::{ATTEMPTS_MAX, BACK_OFF_FIRST, BACK_OFF_LONGEST, SEARCHED_MAX};
+use crate::placing::{Prepared, Shelf, movers};
+use crate::project::Declared;
+use crate::record::Record;
+use crate::request::{Intent, Operation, Placing};
+use crate::saved::SavedPlan;
+use crate::show;
+use crate::view::{PlanView, Report, ReportImage, WarningView};
+use crate::workshop::Workshop;
+
+/// What an operation has to agree with.
+enum Expected<'a> {
+    /// Nothing: the plan of the first attempt counts.
+    Nothing,
+    /// A plan that a person has seen just now; another one means that somebody was quicker.
+    Shown(&'a str),
+    /// A plan that was saved; it is rechecked by rule.
+    Saved(&'a SavedPlan),
+}
+
+/// One intent on its way into the record.
+struct Attempt<'a> {
+    operation: &'a Operation,
+    intent: &'a Intent,
+    operation_id: OperationId,
+    request: Digest,
+    /// The digest that every further plan must have; a release may become another one.
+    fixed: Option<String>,
+    workshop: Workshop,
+}
+
+impl<R: Registry + 'static> Engine<R> {
+    /// Returns what `operation` would do now.
+    ///
+    /// # Errors
+    /// Wrong requests and files, and whatever reading the record or the sources meets. A rule that says
+    /// no is part of the plan.
+    pub async fn plan(&self, operation: &Operation, intent: &Intent) -> Result<PlanView, EngineError> {
+        let record = self.open().await?;
+        let declared = self.declared_for(operation).await?;
+        let decided = self.decide(&record, operation, intent, declared.as_ref()).await?;
+        let mut view = decided.view(self);
+        if decided.refusals.is_empty() && decided.plan.builds().next().is_none() {
+            // Without a build everything is known, so the preview says what the move itself would say.
+            let change =
+                decided.plan.change(&BTreeMap::new()).map_err(|error| EngineError::Bug(error.to_string()))?;
+            let prepared = self.prepare_rings(&decided, &change, intent).await?;
+            let (refusals, warnings) = self.judge(&prepared, intent.shrink).await?;
+            view.refusals.extend(refusals.iter().map(show::refusal));
+            view.warnings.extend(warnings.iter().map(show::warning));
+        }
+        Ok(view)
+    }
+
+    /// Does `operation`.
+    ///
+    /// # Errors
+    /// `Refused` by a rule; `Raced` when somebody was quicker and the plan is another one now; wrong
+    /// requests and files; what building and the registry meet. Unless something was recorded, the
+    /// record is as it was.
+    pub async fn run(&self, operation: &Operation, intent: &Intent) -> Result<Report, EngineError> {
+        self.perform(operation, intent, Expected::Nothing).await
+    }
+
+    /// Does `operation` if its plan still has the digest `shown`.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; `Raced` when the plan is another one.
+    pub async fn run_planned(
+        &self,
+        operation: &Operation,
+        intent: &Intent,
+        shown: &str,
+    ) -> Result<Report, EngineError> {
+        self.perform(operation, intent, Expected::Shown(shown)).await
+    }
+
+    /// Does exactly what a saved plan says.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; `Refused` with `ring-changed` when the plan no longer holds.
+    pub async fn apply(&self, saved: &SavedPlan, intent: &Intent) -> Result<Report, EngineError> {
+        self.perform(saved.request(), intent, Expected::Saved(saved)).await
+    }
+
+    /// Begins the ledger and returns its first entry.
+    ///
+    /// # Errors
+    /// `Exists` when there is one already.
+    pub async fn ledger_init(&self, intent: &Intent) -> Result<crate::view::EntryView, EngineError> {
+        let ledger = self.begin(intent).await?;
+        self.entry_of(&Record::of(ledger), "1").await
+    }
+
+    async fn perform(
+        &self,
+        operation: &Operation,
+        intent: &Intent,
+        expected: Expected<'_>,
+    ) -> Result<Report, EngineError> {
+        let mut record = self.open().await?;
+        let request = request_digest(operation);
+        let (operation_id, given) = self.operation_id(intent)?;
+        if given && let Some(done) = self.done_before(&record, &operation_id, request).await? {
+            return self.report_of(&record, &done).await;
+        }
+        let declared = self.declared_for(operation).await?;
+        let fixed = match &expected {
+            Expected::Shown(digest) => Some((*digest).to_owned()),
+            _ => None,
+        };
+        let mut attempt =
+            Attempt { operation, intent, operation_id, request, fixed, workshop: Workshop::default() };
+        let mut last = "somebody".to_owned();
+        for number in 1..=ATTEMPTS_MAX {
+            let decided = self.decide(&record, operation, intent, declared.as_ref()).await?;
+            self.agree(&mut attempt, &decided, &expected, &last)?;
+            if !decided.plan.has_changes() {
+                return self.unchanged(&mut record, decided, intent).await;
+            }
+            match self.attempt(&mut record, &mut attempt, &decided, declared.as_ref()).await {
+                Ok(report) => return Ok(report),
+                Err(EngineError::Ledger(LedgerError::Moved { by })) => {
+                    last = movers(&by);
+                    self.again(number, &by).await;
+                    record = self.open().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(EngineError::Busy { by: last, attempts: ATTEMPTS_MAX })
+    }
+
+    /// Checks the plan against the rules and against what was agreed on before.
+    fn agree(
+        &self,
+        attempt: &mut Attempt<'_>,
+        decided: &Decided,
+        expected: &Expected<'_>,
+        by: &str,
+    ) -> Result<(), EngineError> {
+        let view = decided.view(self);
+        if let Expected::Saved(saved) = expected
+            && saved.plan().digest != view.digest
+        {
+            let refusals = vec![Refusal {
+                code: ringsite_rings::RefusalCode::RingChanged,
+                message: format!(
+                    "the saved plan {} no longer holds: a ring that it was made on has changed",
+                    saved.plan().digest
+                ),
+                help: "make a new plan: run `ring plan` with the same arguments again".into(),
+            }];
+            return Err(self.refused(decided, &refusals));
+        }
+        if let Some(fixed) = &attempt.fixed
+            && *fixed != view.digest
+        {
+            return Err(EngineError::Raced { by: by.to_owned(), plan: Box::new(view) });
+        }
+        if !decided.refusals.is_empty() {
+            return Err(self.refused(decided, &[]));
+        }
+        if !matches!(attempt.operation, Operation::Release { .. }) {
+            attempt.fixed = Some(view.digest);
+        }
+        Ok(())
+    }
+
+    /// Returns the error for a plan that rules refuse, `more` being reasons that the plan does not know.
+    fn refused(&self, decided: &Decided, more: &[Refusal]) -> EngineError {
+        let mut view = decided.view(self);
+        view.refusals.extend(more.iter().map(show::refusal));
+        EngineError::Refused(Box::new(view))
+    }
+
+    /// Builds, judges, records, tags and places one decided plan.
+    async fn attempt(
+        &self,
+        record: &mut Record<R>,
+        attempt: &mut Attempt<'_>,
+        decided: &Decided,
+        declared: Option<&Declared>,
+    ) -> Result<Report, EngineError> {
+        let built = match declared {
+            Some(declared) => self.build_all(decided, declared, &mut attempt.workshop).await?,
+            None => BTreeMap::new(),
+        };
+        let change = decided.plan.change(&built).map_err(|error| EngineError::Bug(error.to_string()))?;
+        let prepared = self.prepare_rings(decided, &change, attempt.intent).await?;
+        let (refusals, warnings) = self.judge(&prepared, attempt.intent.shrink).await?;
+        if !refusals.is_empty() {
+            return Err(self.refused(decided, &refusals));
+        }
+        if declared.is_some() {
+            self.reassure(&built, &attempt.workshop).await?;
+        }
+        let before = record.head();
+        if record.ledger().is_none() {
+            *record = Record::of(self.begin(attempt.intent).await?);
+        }
+        let begin = Instant::now();
+        let recorded = record.commit_all(self.drafts(attempt, decided, change, &warnings)).await?;
+        self.phase("record", begin);
+        let entry = recorded.last().expect("at least one draft was recorded");
+        self.observer.tell(Event::Recorded { sequence: entry.entry.sequence });
+        let given: Vec<(ImageName, Version)> = built
+            .keys()
+            .filter_map(|image| Some((image.clone(), version_of(&decided.plan, image)?)))
+            .collect();
+        let mut report = self.report_of(record, entry).await?;
+        report.warnings = show_warnings(decided, &warnings);
+        self.finish(record, attempt.intent, &prepared, &given, before, &mut report).await;
+        Ok(report)
+    }
+
+    /// Writes what follows an entry. It stands whatever happens here, so what fails is said in the
+    /// report and done by the next command.
+    async fn finish(
+        &self,
+        record: &mut Record<R>,
+        intent: &Intent,
+        prepared: &[Prepared],
+        given: &[(ImageName, Version)],
+        before: Option<Place>,
+        report: &mut Report,
+    ) {
+        let all_placed_before = before.is_none_or(|before| self.is_placed(&before));
+        if let Err(error) = self.project(record, given).await {
+            report.warnings.push(behind("the tags", &error));
+        }
+        let tagged = record.head();
+        if intent.place == Placing::Nothing {
+            return;
+        }
+        match self.place_sites(record, prepared, intent, None).await {
+            Ok(placed) => {
+                self.mark(record, tagged, &placed, all_placed_before);
+                report.sites = placed.sites;
+            }
+            Err(error) => {
+                let failed =
+                    |site: &Prepared| crate::placing::report_site(site, false, Some(error.to_string()));
+                report.sites = prepared.iter().map(failed).collect();
+            }
+        }
+    }
+
+    /// Reports that there is nothing to do, after bringing up to date what a crash left behind.
+    async fn unchanged(
+        &self,
+        record: &mut Record<R>,
+        decided: Decided,
+        intent: &Intent,
+    ) -> Result<Report, EngineError> {
+        let mut report = Report {
+            operation: decided.plan.operation.to_string(),
+            changed: false,
+            sequence: record.head().map_or(0, |head| head.sequence),
+            entry: record.head().map(|head| head.digest.to_string()),
+            images: Vec::new(),
+            sites: Vec::new(),
+            warnings: decided.plan.warnings.iter().map(show::warning).collect(),
+        };
+        self.heal(record, intent, &mut report).await?;
+        Ok(report)
+    }
+
+    /// Brings tags and placements up to date, unless this machine knows that they are.
+    async fn heal(
+        &self,
+        record: &mut Record<R>,
+        intent: &Intent,
+        report: &mut Report,
+    ) -> Result<(), EngineError> {
+        self.project(record, &[]).await?;
+        let Some(head) = record.head() else { return Ok(()) };
+        if intent.place == Placing::Nothing || self.is_placed(&head) {
+            return Ok(());
+        }
+        let state = record.whole_state(&BTreeSet::new()).await?;
+        let prepared = self.prepare_all(&state, |_| true).await?;
+        let (refusals, _) = self.judge(&prepared, intent.shrink).await?;
+        if let Some(refusal) = refusals.first() {
+            self.note(format!("{}; {}", refusal.message, refusal.help));
+            return Ok(());
+        }
+        let placed = self.place_sites(record, &prepared, intent, None).await?;
+        self.mark(record, Some(head), &placed, true);
+        report.sites = placed.sites.into_iter().filter(|site| site.changed || site.error.is_some()).collect();
+        Ok(())
+    }
+
+    /// Makes the artifacts of the sites of every ring that the plan writes.
+    async fn prepare_rings(
+        &self,
+        decided: &Decided,
+        change: &Change,
+        intent: &Intent,
+    ) -> Result<Vec<Prepared>, EngineError> {
+        if intent.place == Placing::Nothing {
+            return Ok(Vec::new());
+        }
+        let begin = Instant::now();
+        let mut change = change.clone();
+        change.configuration = change.configuration.or_else(|| decided.plan.configuration.clone());
+        let after = decided.state.apply(&change).map_err(bug)?;
+        let rings = rings_written(&decided.plan);
+        // A configuration may give a site another ring or environment, or bring a new one.
+        let all = change.configuration.is_some();
+        let prepared = self.prepare_all(&after, |ring| all || rings.contains(ring)).await?;
+        self.phase("prepare the sites", begin);
+        Ok(prepared)
+    }
+
+    /// Makes the artifacts of the sites in force whose ring is `chosen` and holds a complete set.
+    pub(crate) async fn prepare_all(
+        &self,
+        state: &State,
+        chosen: impl Fn(&ringsite_names::Position) -> bool,
+    ) -> Result<Vec<Prepared>, EngineError> {
+        let mut shelf = Shelf::default();
+        let mut prepared = Vec::new();
+        let Some(configuration) = state.configuration() else { return Ok(prepared) };
+        for site in configuration.sites().iter().filter(|site| chosen(&site.ring)) {
+            if let Some(root) = self.root_of(state, &site.ring)? {
+                prepared.push(self.prepare(&mut shelf, site, &root).await?);
+            }
+        }
+        prepared.sort_by(|a, b| a.site.name.cmp(&b.site.name));
+        Ok(prepared)
+    }
+
+    /// Returns the entries to record: what a release takes over from the project file comes first.
+    fn drafts(
+        &self,
+        attempt: &Attempt<'_>,
+        decided: &Decided,
+        change: Change,
+        warnings: &[Warning],
+    ) -> Vec<Draft> {
+        let plan = &decided.plan;
+        let draft = |kind: Kind, change: Change, body: Body| Draft {
+            operation_id: attempt.operation_id.clone(),
+            request: attempt.request,
+            kind,
+            actor: attempt.intent.actor.clone(),
+            reason: attempt.intent.reason.clone(),
+            at: self.clock.now(),
+            change,
+            body,
+            gates: plan.gates.iter().map(outcome).collect(),
+        };
+        let mut drafts = Vec::new();
+        if let Some(configuration) = plan.takes_over() {
+            let configured = Change { configuration: Some(configuration.clone()), ..Change::default() };
+            let body = Body::Configure(ConfigureBody { configuration: configuration.clone() });
+            drafts.push(draft(Kind::Configure, configured, body));
+        }
+        if let Some(configuration) = &change.configuration {
+            let body = Body::Configure(ConfigureBody { configuration: configuration.clone() });
+            drafts.push(draft(Kind::Configure, change.clone(), body));
+            return drafts;
+        }
+        if change.delta.is_empty() && change.releases.is_empty() {
+            return drafts;
+        }
+        let body = Body::Move(MoveBody {
+            plan: Some(plan.digest(self.name())),
+            options: plan.options.iter().map(|switch| switch.as_str().to_owned()).collect(),
+            warnings: plan.warnings.iter().chain(warnings).map(Notice::from).collect(),
+            takes_back: plan.takes_back,
+        });
+        drafts.push(draft(Kind::from(plan.operation), change, body));
+        drafts
+    }
+
+    /// Begins the ledger; when somebody else does so at the same moment, theirs counts.
+    async fn begin(&self, intent: &Intent) -> Result<Ledger<std::sync::Arc<R>>, EngineError> {
+        let now = self.clock.now();
+        let beginning = Beginning {
+            operation_id: OperationId::fresh(now),
+            request: request_digest(&"init"),
+            actor: intent.actor.clone(),
+            reason: None,
+            at: now,
+            probe: BTreeMap::new(),
+        };
+        let registry = std::sync::Arc::clone(&self.registry);
+        match Ledger::init(registry, self.name(), Some(self.seen()), beginning).await {
+            Ok(ledger) => Ok(ledger),
+            Err(LedgerError::Exists { .. }) => {
+                // It is not the ledger that the plan was made on.
+                Err(LedgerError::Moved { by: Vec::new() }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns the id of the intent, and whether the caller gave it.
+    fn operation_id(&self, intent: &Intent) -> Result<(OperationId, bool), EngineError> {
+        match &intent.operation_id {
+            Some(text) => match text.parse() {
+                Ok(id) => Ok((id, true)),
+                Err(error) => {
+                    let error: ringsite_ledger::OperationIdError = error;
+                    Err(EngineError::unknown(
+                        format!("--operation-id: {error}"),
+                        "leave it out to have one made",
+                    ))
+                }
+            },
+            None => Ok((OperationId::fresh(self.clock.now()), false)),
+        }
+    }
+
+    /// Returns the entry that fulfilled this intent already.
+    async fn done_before(
+        &self,
+        record: &Record<R>,
+        id: &OperationId,
+        request: Digest,
+    ) -> Result<Option<Recorded>, EngineError> {
+        let Some(ledger) = record.ledger() else { return Ok(None) };
+        let mut history = ledger.history();
+        for _ in 0..SEARCHED_MAX {
+            let Some(past) = history.next().await? else { return Ok(None) };
+            if past.entry.operation_id == *id {
+                if past.entry.request != request {
+                    let entry = Box::new(past.place());
+                    return Err(LedgerError::OperationReused { id: id.clone(), entry }.into());
+                }
+                return Ok(Some(past));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns what an entry did, as a report.
+    async fn report_of(&self, record: &Record<R>, recorded: &Recorded) -> Result<Report, EngineError> {
+        let entry: &Entry = &recorded.entry;
+        Ok(Report {
+            operation: entry.kind.to_string(),
+            changed: true,
+            sequence: entry.sequence,
+            entry: Some(recorded.digest.to_string()),
+            images: self.images_of(record, entry).await?,
+            sites: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Returns each cell that an entry wrote, with what it names.
+    async fn images_of(&self, record: &Record<R>, entry: &Entry) -> Result<Vec<ReportImage>, EngineError> {
+        let cells = record.cells_written(entry).await?;
+        let images = cells.iter().map(|cell| cell.image.clone()).collect();
+        let state = record.with_releases(record.state().clone(), &images).await?;
+        let built: BTreeSet<(&ImageName, Version)> =
+            entry.releases.iter().map(|new| (&new.image, new.release.version)).collect();
+        let mut reported = Vec::new();
+        for cell in &cells {
+            let digest = match cell.to {
+                Some(version) => Some(self.release(&state, &cell.image, version)?.digest.to_string()),
+                None => None,
+            };
+            let action = match cell.to {
+                None => Action::Remove,
+                Some(version) if built.contains(&(&cell.image, version)) => Action::Build,
+                Some(_) if entry.kind == Kind::Release => Action::Adopt,
+                Some(_) => Action::Move,
+            };
+            reported.push(ReportImage {
+                image: cell.image.to_string(),
+                ring: cell.ring.to_string(),
+                action: action.as_str().to_owned(),
+                from: cell.from.map(|version| version.to_string()),
+                to: cell.to.map(|version| version.to_string()),
+                digest,
+            });
+        }
+        Ok(reported)
+    }
+}
+
+/// Returns the version that the plan gives an image that it builds.
+fn version_of(plan: &Plan, image: &ImageName) -> Option<Version> {
+    plan.builds().find(|(step, _)| step.image == *image).and_then(|(step, _)| step.to)
+}
+
+fn outcome(gate: &ringsite_rings::GateFinding) -> GateOutcome {
+    GateOutcome {
+        gate: gate.gate.as_str().to_owned(),
+        ring: gate.ring.clone(),
+        met: gate.met,
+        detail: gate.detail.clone(),
+    }
+}
+
+fn show_warnings(decided: &Decided, more: &[Warning]) -> Vec<WarningView> {
+    decided.plan.warnings.iter().chain(more).map(show::warning).collect()
+}
+
+fn behind(what: &str, error: &EngineError) -> WarningView {
+    WarningView {
+        code: "behind".into(),
+        message: format!("{what} are behind the record: {error}; the next command brings them up to date"),
+    }
+}
+
+/// Waits before the next attempt, longer each time, and never as long as another process.
+pub(crate) async fn pause(attempt: u32) {
+    let base = BACK_OFF_FIRST
+        .saturating_mul(1_u32.checked_shl(attempt.min(16)).unwrap_or(u32::MAX))
+        .min(BACK_OFF_LONGEST);
+    let noise = std::collections::hash_map::RandomState::new();
+    let random = std::hash::BuildHasher::hash_one(&noise, attempt) % 1_000;
+    let jitter = u32::try_from(random).unwrap_or(0);
+    tokio::time::sleep(base / 2 + base * jitter / 2_000).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_and_are_bounded() {
+        for attempt in [1, 5, 40] {
+            let begin = tokio::time::Instant::now();
+            pause(attempt).await;
+            assert!(begin.elapsed() <= BACK_OFF_LONGEST + Duration::from_millis(2), "{attempt}");
+        }
+    }
+}
