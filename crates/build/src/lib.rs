@@ -21,9 +21,7 @@ mod step;
 
 pub use builder::Builder;
 pub use error::{BuildError, FailureKind, Place};
-pub use externals::{
-    ExternalRequest, Source, external_repository, find_external, import_external, pin_tag, resolve,
-};
+pub use externals::{ExternalRequest, NetworkUse, copy_external, external_repository, resolve_external};
 pub use native::Native;
 pub use prove::{Proof, differing_source, prove};
 pub use referrer::{push_recipe, push_sbom, read_recipe};

@@ -49,6 +49,8 @@ pub(crate) const CHILDREN_MAX: usize = 1_000;
 pub(crate) const COPIES_AT_ONCE: usize = 4;
 /// Seconds that another registry may be silent before a pull is given up.
 pub(crate) const PULL_SILENCE_SECONDS: u64 = 60;
+/// Characters of another registry's message that an error shows: a reason, not a page.
+pub(crate) const PULL_MESSAGE_CHARACTERS_MAX: usize = 500;
 /// Seconds that connecting to another registry may take.
 pub(crate) const PULL_CONNECT_SECONDS: u64 = 15;
 /// Lines of an external builder's output that an error shows.

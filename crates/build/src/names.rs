@@ -28,8 +28,10 @@ pub(crate) const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/
 pub const EXTERNAL_FOLDER: &str = "external";
 /// Beginning of the tag that keeps a copy of an external image alive; 16 hex digits follow.
 pub const PIN_TAG_PREFIX: &str = "pin-";
-/// Annotation of an index that stands in for a pinned one: the digest of that. Written and read by us.
-pub const ANNOTATION_PINNED: &str = "dev.ringsite.pinned";
+/// Media type of the bytes of a pinned index of which only some children were copied. Written and read by us.
+pub const MEDIA_TYPE_EXTERNAL_INDEX: &str = "application/vnd.ringsite.external-index.v1+json";
+/// The host of references that name none. Docker's convention.
+pub(crate) const DEFAULT_HOST: &str = "docker.io";
 
 /// Media type of the software bill of materials. Read by scanners.
 pub const MEDIA_TYPE_SPDX: &str = "application/spdx+json";

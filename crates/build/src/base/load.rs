@@ -11,6 +11,7 @@ use crate::archive::{Reader, decompress};
 use crate::base::index::{Index, read_index};
 use crate::base::store;
 use crate::error::BuildError;
+use crate::externals::kept_manifest;
 use crate::layer::{Origin, origin_text, spawn_blocking_reader};
 use crate::limits::{BASE_LAYERS_MAX, CONFIG_BYTES_MAX};
 use crate::step::BaseImage;
@@ -36,7 +37,7 @@ pub(crate) async fn load_image(
     platform: &Platform,
 ) -> Result<LoadedImage, BuildError> {
     let name = format!("{}@{}", image.repository, image.digest);
-    let mut stored = registry.manifest(&image.repository, &TagOrDigest::Digest(image.digest)).await?;
+    let mut stored = kept_manifest(registry, &image.repository, &image.digest).await?;
     if let Manifest::Index(index) = stored.parse()? {
         let child = index
             .manifests

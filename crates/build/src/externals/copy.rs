@@ -1,114 +1,80 @@
-//! Copies one pinned image, for the platforms of a project, into its own registry.
+//! Copies one external image, for the platforms of a project, into its own registry.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ringsite_images::Platform;
 use ringsite_names::{Digest, RepositoryName};
-use ringsite_oci::names::MEDIA_TYPE_INDEX;
-use ringsite_oci::{Descriptor, ImageIndex, Manifest, OciError, Put, Registry, StoredManifest};
+use ringsite_oci::{Descriptor, ImageManifest, Manifest, OciError, Put, Registry, StoredManifest};
 
-use crate::base::is_same_platform;
 use crate::error::BuildError;
-use crate::externals::{ExternalRequest, Source, pin_tag};
-use crate::limits::{CHILDREN_MAX, COPIES_AT_ONCE};
-use crate::names::ANNOTATION_PINNED;
-use crate::step::BaseImage;
+use crate::externals::ExternalRequest;
+use crate::externals::kept::{check_platforms, children_for, keep};
+use crate::externals::source::Source;
+use crate::limits::{ARCHIVE_BYTES_MAX, BASE_LAYERS_MAX, CHILDREN_MAX, CONFIG_BYTES_MAX, COPIES_AT_ONCE};
 
+/// Copies an image and tags it; returns its digest.
 pub(super) async fn copy(
     registry: &impl Registry,
     source: &Source,
-    request: &ExternalRequest,
+    request: &ExternalRequest<'_>,
     repository: &RepositoryName,
-    pinned: &Digest,
-    platforms: &[Platform],
-) -> Result<BaseImage, BuildError> {
+) -> Result<Digest, BuildError> {
     let copier = Copier { registry, source, request, repository };
-    let stored = source.manifest(request, Some(pinned)).await?;
-    let index = match parse(&stored, request)? {
-        Manifest::Image(_) => {
-            copier.image(&stored).await?;
-            copier.tag(pinned, &stored).await?;
-            return Ok(copier.base(stored.digest));
+    let stored = copier.manifest(request.pinned().as_ref()).await?;
+    match copier.parse(&stored)? {
+        Manifest::Image(manifest) => {
+            copier.image(&stored, &manifest).await?;
+            let config = registry.blob_bytes(repository, &manifest.config.digest, CONFIG_BYTES_MAX).await?;
+            check_platforms(&config, request)?;
         }
-        Manifest::Index(index) => index,
-    };
-    let mut children = Vec::new();
-    for platform in platforms {
-        let child = child_for(&index, platform).ok_or_else(|| {
-            request.failed(format!("it has nothing for {platform}; it has {}", platforms_of(&index)))
-        })?;
-        if !children.contains(&child) {
-            children.push(child);
+        Manifest::Index(index) => {
+            for child in children_for(&index, request)? {
+                if registry.head_manifest(repository, &child.digest.into()).await?.is_some() {
+                    continue;
+                }
+                let image = copier.manifest(Some(&child.digest)).await?;
+                let Manifest::Image(manifest) = copier.parse(&image)? else {
+                    return Err(request.failed("its index has another index among its children"));
+                };
+                copier.image(&image, &manifest).await?;
+            }
         }
     }
-    for child in &children {
-        let image = source.manifest(request, Some(&child.digest)).await?;
-        copier.image(&image).await?;
-    }
-    let top = if children.len() == index.manifests.len() {
-        stored
-    } else {
-        reduced(pinned, children.into_iter().cloned().collect())
-    };
-    copier.tag(pinned, &top).await?;
-    Ok(copier.base(top.digest))
-}
-
-fn parse(stored: &StoredManifest, request: &ExternalRequest) -> Result<Manifest, BuildError> {
-    let manifest = stored.parse().map_err(|error| request.failed(error.to_string()))?;
-    match &manifest {
-        Manifest::Index(index) if index.manifests.len() > CHILDREN_MAX => {
-            Err(request.failed(format!("its index has more than {CHILDREN_MAX} children")))
-        }
-        _ => Ok(manifest),
-    }
-}
-
-fn child_for<'i>(index: &'i ImageIndex, platform: &Platform) -> Option<&'i Descriptor> {
-    let fits =
-        |child: &&Descriptor| child.platform.as_ref().is_some_and(|found| is_same_platform(found, platform));
-    index.manifests.iter().find(fits)
-}
-
-fn platforms_of(index: &ImageIndex) -> String {
-    let names: Vec<_> = index
-        .manifests
-        .iter()
-        .filter_map(|child| child.platform.as_ref())
-        .map(ToString::to_string)
-        .filter(|name| !name.starts_with("unknown"))
-        .collect();
-    names.join(", ")
-}
-
-/// Returns an index of some children that stands in for the pinned one.
-fn reduced(pinned: &Digest, children: Vec<Descriptor>) -> StoredManifest {
-    let mut index = ImageIndex::new(children);
-    index.annotations = BTreeMap::from([(ANNOTATION_PINNED.to_owned(), pinned.to_string())]);
-    let bytes = Bytes::from(index.to_bytes());
-    StoredManifest { digest: Digest::sha256(&bytes), bytes, media_type: MEDIA_TYPE_INDEX.to_owned() }
+    keep(registry, repository, &stored).await?;
+    Ok(stored.digest)
 }
 
 struct Copier<'c, R> {
     registry: &'c R,
     source: &'c Source,
-    request: &'c ExternalRequest,
+    request: &'c ExternalRequest<'c>,
     repository: &'c RepositoryName,
 }
 
 impl<R: Registry> Copier<'_, R> {
-    fn base(&self, digest: Digest) -> BaseImage {
-        BaseImage { repository: self.repository.clone(), digest, version: None }
+    async fn manifest(&self, digest: Option<&Digest>) -> Result<StoredManifest, BuildError> {
+        let found = self.source.manifest(self.request.reference, digest).await;
+        found.map_err(|reason| self.request.failed(reason))
+    }
+
+    fn parse(&self, stored: &StoredManifest) -> Result<Manifest, BuildError> {
+        let manifest = stored.parse().map_err(|error| self.request.failed(error.to_string()))?;
+        match &manifest {
+            Manifest::Index(index) if index.manifests.len() > CHILDREN_MAX => {
+                Err(self.request.failed(format!("its index has more than {CHILDREN_MAX} children")))
+            }
+            _ => Ok(manifest),
+        }
     }
 
     /// Copies the blobs of an image, then its manifest.
-    async fn image(&self, stored: &StoredManifest) -> Result<(), BuildError> {
-        let Manifest::Image(manifest) = parse(stored, self.request)? else {
-            return Err(self.request.failed("an index has another index among its children"));
-        };
-        stream::iter(std::iter::once(&manifest.config).chain(&manifest.layers))
+    async fn image(&self, stored: &StoredManifest, manifest: &ImageManifest) -> Result<(), BuildError> {
+        self.check(manifest)?;
+        let blobs = std::iter::once(&manifest.config).chain(&manifest.layers);
+        // Some tools make the same layer twice.
+        let blobs: BTreeMap<Digest, &Descriptor> = blobs.map(|blob| (blob.digest, blob)).collect();
+        stream::iter(blobs.into_values())
             .map(|blob| self.blob(blob))
             .buffer_unordered(COPIES_AT_ONCE)
             .try_collect::<()>()
@@ -118,24 +84,40 @@ impl<R: Registry> Copier<'_, R> {
         Ok(())
     }
 
+    fn check(&self, manifest: &ImageManifest) -> Result<(), BuildError> {
+        let refuse = |reason: String| Err(self.request.failed(reason));
+        if manifest.layers.len() > BASE_LAYERS_MAX {
+            return refuse(format!("it has {} layers, over {BASE_LAYERS_MAX}", manifest.layers.len()));
+        }
+        if manifest.config.size > CONFIG_BYTES_MAX {
+            return refuse(format!("its configuration has more than {CONFIG_BYTES_MAX} bytes"));
+        }
+        if let Some(layer) = manifest.layers.iter().find(|layer| layer.size > ARCHIVE_BYTES_MAX) {
+            return refuse(format!("its layer {} has more than {ARCHIVE_BYTES_MAX} bytes", layer.digest));
+        }
+        match manifest.layers.iter().find(|layer| !layer.urls.is_empty()) {
+            Some(layer) => refuse(format!("its layer {} may only be had from its maker", layer.digest)),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies a blob that is not here yet; length and digest are checked while it streams.
     async fn blob(&self, blob: &Descriptor) -> Result<(), BuildError> {
         if self.registry.has_blob(self.repository, &blob.digest).await? {
             return Ok(());
         }
-        let stream = self.source.blob(self.request, blob).await?;
-        match self.registry.put_blob(self.repository, Some(&blob.digest), stream).await {
+        let failure = Arc::new(Mutex::new(None));
+        let pulled = self.source.blob(self.request.reference, blob, failure.clone()).await;
+        let content = pulled.map_err(|reason| self.request.failed(reason))?;
+        let stored = self.registry.put_blob(self.repository, Some(&blob.digest), content).await;
+        // The other side decides over the error, whatever our registry made of it.
+        if let Some(reason) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(self.request.failed(reason));
+        }
+        match stored {
             Ok(_) => Ok(()),
-            Err(error @ (OciError::Unanswered { .. } | OciError::DigestMismatch { .. })) => {
-                let cause = std::error::Error::source(&error).map(|source| format!(": {source}"));
-                Err(self.request.failed(format!("{error}{}", cause.unwrap_or_default())))
-            }
+            Err(error @ OciError::DigestMismatch { .. }) => Err(self.request.failed(error.to_string())),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn tag(&self, pinned: &Digest, stored: &StoredManifest) -> Result<(), BuildError> {
-        let put = Put::under(pin_tag(pinned));
-        self.registry.put_manifest(self.repository, &put, &stored.media_type, stored.bytes.clone()).await?;
-        Ok(())
     }
 }

@@ -1,142 +1,190 @@
 //! Other people's registries, read through `oci-client`.
 
-use std::io;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
-use oci_client::manifest::OciDescriptor;
+use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
-use ringsite_names::Digest;
+use ringsite_names::{Digest, Reference};
 use ringsite_oci::names::{
     MEDIA_TYPE_DOCKER_INDEX, MEDIA_TYPE_DOCKER_MANIFEST, MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST,
 };
 use ringsite_oci::{BlobStream, Descriptor, OciError, StoredManifest};
 
-use crate::error::BuildError;
-use crate::externals::ExternalRequest;
-use crate::limits::{MANIFEST_BYTES_MAX, PULL_CONNECT_SECONDS, PULL_SILENCE_SECONDS};
+use crate::externals::NetworkUse;
+use crate::externals::kept::media_type;
+use crate::limits::{
+    MANIFEST_BYTES_MAX, PULL_CONNECT_SECONDS, PULL_MESSAGE_CHARACTERS_MAX, PULL_SILENCE_SECONDS,
+};
+use crate::names::DEFAULT_HOST;
 
 const ACCEPTED: [&str; 4] =
     [MEDIA_TYPE_MANIFEST, MEDIA_TYPE_INDEX, MEDIA_TYPE_DOCKER_MANIFEST, MEDIA_TYPE_DOCKER_INDEX];
 
-/// Reads images from other people's registries, without credentials.
-#[derive(Clone)]
-pub struct Source {
-    client: Client,
-}
+/// Where a blob that streams leaves why it failed.
+pub(super) type Failure = Arc<Mutex<Option<String>>>;
 
-impl std::fmt::Debug for Source {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Source").finish_non_exhaustive()
-    }
+/// Reads images from other people's registries, without credentials. Errors are reasons in words.
+pub(super) struct Source {
+    https: Client,
+    http: Option<Client>,
 }
 
 impl Source {
-    /// Returns a source that speaks HTTPS, but plain HTTP with the hosts in `plain_http`, each with
-    /// its port.
-    ///
-    /// # Errors
-    /// `External` when the transport cannot be set up.
-    pub fn new(plain_http: &[String]) -> Result<Self, BuildError> {
-        let config = ClientConfig {
-            protocol: ClientProtocol::HttpsExcept(plain_http.to_vec()),
-            read_timeout: Some(Duration::from_secs(PULL_SILENCE_SECONDS)),
-            connect_timeout: Some(Duration::from_secs(PULL_CONNECT_SECONDS)),
-            user_agent: concat!("ringsite/", env!("CARGO_PKG_VERSION")),
-            ..ClientConfig::default()
-        };
-        // `Client::new` would go on with other settings than the given ones when they are wrong.
-        let client = Client::try_from(config).map_err(|error| BuildError::External {
-            place: None,
-            reference: "any".to_owned(),
-            reason: format!("the transport cannot be set up: {error}"),
-        })?;
-        Ok(Self { client })
-    }
-
-    fn reference(request: &ExternalRequest, digest: Option<&Digest>) -> oci_client::Reference {
-        let reference = &request.reference;
-        let host = reference.host.clone().unwrap_or_default();
-        let repository = reference.repository.to_string();
-        match (digest.or(reference.digest.as_ref()), &reference.tag) {
-            (Some(digest), _) => oci_client::Reference::with_digest(host, repository, digest.to_string()),
-            (None, Some(tag)) => oci_client::Reference::with_tag(host, repository, tag.to_string()),
-            (None, None) => oci_client::Reference::with_tag(host, repository, "latest".to_owned()),
+    /// Returns a source, or why there is none.
+    pub(super) fn new(network: NetworkUse) -> Result<Self, String> {
+        match network {
+            NetworkUse::Offline => Err("the network must not be used".to_owned()),
+            NetworkUse::Https => Ok(Self { https: client(ClientProtocol::Https)?, http: None }),
+            NetworkUse::PlainHttp => {
+                Ok(Self { https: client(ClientProtocol::Https)?, http: Some(client(ClientProtocol::Http)?) })
+            }
         }
     }
 
     /// Returns the manifest of a reference, or of one digest of its repository, verified.
     pub(super) async fn manifest(
         &self,
-        request: &ExternalRequest,
+        reference: &Reference,
         digest: Option<&Digest>,
-    ) -> Result<StoredManifest, BuildError> {
-        let reference = Self::reference(request, digest);
-        let pulled = self.client.pull_manifest_raw(&reference, &RegistryAuth::Anonymous, &ACCEPTED).await;
-        let (bytes, _) = pulled.map_err(|error| request.failed(explain(&error)))?;
+    ) -> Result<StoredManifest, String> {
+        if matches!(digest, Some(Digest::Sha512(_))) {
+            return Err("it is pinned by sha512, and registries keep manifests by sha256".to_owned());
+        }
+        let wanted = foreign(reference, digest);
+        let pulled = self.ask(|client| {
+            let wanted = &wanted;
+            async move { client.pull_manifest_raw(wanted, &RegistryAuth::Anonymous, &ACCEPTED).await }
+        });
+        // A read that goes on and on is no manifest.
+        let pulled = tokio::time::timeout(Duration::from_secs(PULL_SILENCE_SECONDS), pulled);
+        let (bytes, _) = pulled
+            .await
+            .map_err(|_| format!("{} sent no manifest within {PULL_SILENCE_SECONDS} s", host(reference)))?
+            .map_err(|error| explain(&error, digest))?;
         if bytes.len() as u64 > MANIFEST_BYTES_MAX {
-            return Err(request.failed(format!("its manifest has more than {MANIFEST_BYTES_MAX} bytes")));
+            return Err(format!("its manifest has more than {MANIFEST_BYTES_MAX} bytes"));
         }
-        let wanted = digest.or(request.reference.digest.as_ref());
-        if wanted.is_some_and(|digest| !digest.matches(&bytes)) {
-            return Err(request.failed("the registry answers with something that has another digest"));
+        let found = Digest::sha256(&bytes);
+        if let Some(digest) = digest.filter(|digest| **digest != found) {
+            return Err(format!("{} sent {found} for {digest}", host(reference)));
         }
-        let found = wanted.copied().unwrap_or_else(|| Digest::sha256(&bytes));
         let media_type = media_type(&bytes);
+        if !ACCEPTED.contains(&media_type.as_str()) {
+            return Err(format!("`{}` is no image that can be built from", clean(&media_type)));
+        }
         Ok(StoredManifest { digest: found, bytes, media_type })
     }
 
-    /// Returns a blob; whoever takes it verifies the digest.
+    /// Returns a blob with its length checked while it streams; whoever takes it verifies the digest,
+    /// and finds in `failure` why it stopped.
     pub(super) async fn blob(
         &self,
-        request: &ExternalRequest,
+        reference: &Reference,
         blob: &Descriptor,
-    ) -> Result<BlobStream, BuildError> {
-        let reference = Self::reference(request, Some(&blob.digest));
-        let descriptor = OciDescriptor {
-            media_type: blob.media_type.clone(),
-            digest: blob.digest.to_string(),
-            size: i64::try_from(blob.size).unwrap_or(i64::MAX),
-            ..OciDescriptor::default()
-        };
-        self.client.store_auth_if_needed(reference.resolve_registry(), &RegistryAuth::Anonymous).await;
-        let pulled = self.client.pull_blob_stream(&reference, &descriptor).await;
-        let stream = pulled.map_err(|error| request.failed(explain(&error)))?.stream;
-        let what = format!("pull blob {} of {}", blob.digest, request.reference);
-        let limit = blob.size;
-        let chunks = stream.scan(0_u64, move |taken, chunk| {
-            let chunk = chunk.and_then(|chunk: Bytes| {
-                *taken += chunk.len() as u64;
-                match *taken > limit {
-                    true => Err(io::Error::other(format!("it is longer than the {limit} bytes announced"))),
-                    false => Ok(chunk),
-                }
-            });
-            let chunk =
-                chunk.map_err(|source| OciError::Unanswered { what: what.clone(), source: source.into() });
-            std::future::ready(Some(chunk))
+        failure: Failure,
+    ) -> Result<BlobStream, String> {
+        let (wanted, digest) = (foreign(reference, None), blob.digest.to_string());
+        let pulled = self.ask(|client| {
+            let (wanted, digest) = (&wanted, digest.as_str());
+            async move {
+                client.store_auth_if_needed(wanted.resolve_registry(), &RegistryAuth::Anonymous).await;
+                client.pull_blob_stream(wanted, digest).await
+            }
         });
-        Ok(BlobStream::new(Some(blob.size), chunks))
+        let stream =
+            pulled.await.map_err(|error| format!("blob {digest}: {}", explain(&error, None)))?.stream;
+        let announced = blob.size;
+        let end = futures_util::stream::iter([None]);
+        let chunks = stream.map(Some).chain(end).scan(0_u64, move |taken, chunk| {
+            let chunk = match chunk {
+                Some(Ok(chunk)) => {
+                    *taken += chunk.len() as u64;
+                    (*taken <= announced)
+                        .then_some(Some(chunk))
+                        .ok_or("it is longer than announced".to_owned())
+                }
+                Some(Err(error)) => Err(chain(&error)),
+                None if *taken < announced => Err(format!("it ends after {taken} of {announced} bytes")),
+                None => Ok(None),
+            };
+            let item = chunk.map_err(|reason| {
+                let reason = format!("blob {digest}: {reason}");
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.clone());
+                OciError::Unanswered { what: "copy an external image".to_owned(), source: reason.into() }
+            });
+            std::future::ready(item.transpose())
+        });
+        Ok(BlobStream::new(Some(announced), chunks))
+    }
+
+    /// Asks by HTTPS, and where that is allowed by plain HTTP when there is nobody who speaks HTTPS.
+    async fn ask<'s, T, F>(&'s self, question: impl Fn(&'s Client) -> F) -> Result<T, OciDistributionError>
+    where
+        F: Future<Output = Result<T, OciDistributionError>>,
+    {
+        match (question(&self.https).await, &self.http) {
+            (Err(OciDistributionError::RequestError(error)), Some(http)) if error.is_connect() => {
+                question(http).await
+            }
+            (answer, _) => answer,
+        }
     }
 }
 
-/// Returns what a manifest says it is, or what its fields say when it does not.
-fn media_type(bytes: &[u8]) -> String {
-    let json: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    match json["mediaType"].as_str() {
-        Some(said) => said.to_owned(),
-        None if json["manifests"].is_array() => MEDIA_TYPE_INDEX.to_owned(),
-        None => MEDIA_TYPE_MANIFEST.to_owned(),
+fn client(protocol: ClientProtocol) -> Result<Client, String> {
+    let config = ClientConfig {
+        protocol,
+        read_timeout: Some(Duration::from_secs(PULL_SILENCE_SECONDS)),
+        connect_timeout: Some(Duration::from_secs(PULL_CONNECT_SECONDS)),
+        user_agent: concat!("ringsite/", env!("CARGO_PKG_VERSION")),
+        ..ClientConfig::default()
+    };
+    // `Client::new` would go on with other settings than the given ones when they are wrong.
+    Client::try_from(config).map_err(|error| format!("the transport cannot be set up: {}", chain(&error)))
+}
+
+fn host(reference: &Reference) -> &str {
+    reference.host.as_deref().unwrap_or(DEFAULT_HOST)
+}
+
+fn foreign(reference: &Reference, digest: Option<&Digest>) -> oci_client::Reference {
+    let (host, repository) = (host(reference).to_owned(), reference.repository.to_string());
+    match (digest.or(reference.digest.as_ref()), &reference.tag) {
+        (Some(digest), _) => oci_client::Reference::with_digest(host, repository, digest.to_string()),
+        (None, Some(tag)) => oci_client::Reference::with_tag(host, repository, tag.to_string()),
+        (None, None) => oci_client::Reference::with_tag(host, repository, "latest".to_owned()),
     }
 }
 
-/// Returns why a pull failed, with every cause: the last one says what really happened.
-fn explain(error: &OciDistributionError) -> String {
+/// Returns why a request failed, in words that a person can act on.
+fn explain(error: &OciDistributionError, digest: Option<&Digest>) -> String {
+    let is_missing = match error {
+        OciDistributionError::ServerError { code, .. } => *code == 404,
+        OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
+            use OciErrorCode::{BlobUnknown, ManifestUnknown, NameUnknown, NotFound};
+            matches!(error.code, ManifestUnknown | NameUnknown | NotFound | BlobUnknown)
+        }),
+        OciDistributionError::ImageManifestNotFoundError(_) => true,
+        _ => false,
+    };
+    match (error, digest) {
+        (OciDistributionError::UnauthorizedError { .. }, _) => {
+            "the registry wants a login, or does not have it".to_owned()
+        }
+        (_, Some(digest)) if is_missing => format!("the registry does not have {digest} (any more)"),
+        (_, None) if is_missing => "the registry does not have it".to_owned(),
+        _ => chain(error),
+    }
+}
+
+/// Returns an error with every cause: the last one says what really happened.
+fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(source) = cause {
         let words = source.to_string();
         if !text.contains(&words) {
@@ -144,5 +192,11 @@ fn explain(error: &OciDistributionError) -> String {
         }
         cause = source.source();
     }
-    text
+    clean(&text)
+}
+
+/// Returns text of another system as it can be printed: one line of bounded length.
+fn clean(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().filter(|character| !character.is_control()).take(PULL_MESSAGE_CHARACTERS_MAX).collect()
 }
