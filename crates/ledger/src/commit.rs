@@ -16,7 +16,9 @@ use crate::draft::Draft;
 use crate::entry::Recorded;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::limits::{KEPT_COMPRESSION_LEVEL, OPEN_COMPRESSION_LEVEL, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE};
+use crate::limits::{
+    KEPT_COMPRESSION_LEVEL, OBJECT_BYTES_MAX, OPEN_COMPRESSION_LEVEL, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE,
+};
 use crate::manifests::{Replaced, SegmentManifest};
 use crate::segment::{Before, Segment};
 use crate::store::Store;
@@ -158,7 +160,12 @@ impl<R: Registry> Ledger<R> {
             view.segment = Segment::default();
         }
         lines.into_iter().for_each(|line| view.segment.push(line));
-        let coded = ENTRIES.encode(&view.segment.to_text(), OPEN_COMPRESSION_LEVEL);
+        let text = view.segment.to_text();
+        if text.len() > OBJECT_BYTES_MAX {
+            let reason = format!("its segment would have {} bytes, more than {OBJECT_BYTES_MAX}", text.len());
+            return Err(LedgerError::Draft { reason });
+        }
+        let coded = ENTRIES.encode(&text, OPEN_COMPRESSION_LEVEL);
         view.manifest.entries = self.store.push(coded).await?;
         view.manifest.last = parent;
         view.manifest.state = state.state_digest();

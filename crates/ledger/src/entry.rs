@@ -231,7 +231,9 @@ pub(crate) struct Line {
 impl Line {
     /// Writes a new entry.
     pub(crate) fn write(entry: Entry) -> Self {
-        Self { text: canonical_json(&entry), digest: entry.digest(), entry }
+        let text = canonical_json(&entry);
+        let digest = if entry.signature.is_none() { Digest::sha256(&text) } else { entry.digest() };
+        Self { text, entry, digest }
     }
 
     /// Reads a line, without the line feed.
