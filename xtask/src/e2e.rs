@@ -17,7 +17,7 @@ mod readers;
 mod same;
 mod sandbox;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Keep the folders of scenarios that fail
     #[arg(long)]
     keep: bool,
+    /// Run this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    ring: Option<PathBuf>,
 }
 
 /// How a scenario ended that found nothing wrong.
@@ -92,11 +95,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         }
         return Ok(true);
     }
-    let arguments = ["build", "--workspace", "--bin", "ring", "--locked"];
-    if !succeeds(&mut workspace.cargo(&arguments))? {
-        return Err(TaskError::new("build ring"));
-    }
-    let ring = workspace.target().join("debug/ring");
+    let ring = match &options.ring {
+        Some(file) => std::path::absolute(file).map_err(TaskError::at("find", file))?,
+        None => build(workspace)?,
+    };
     let (mut passed, mut failed) = (0_u32, 0_u32);
     for scenario in &scenarios {
         match run_one(workspace, &ring, scenario, options.keep)? {
@@ -107,6 +109,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     }
     println!("{passed} passed, {failed} failed");
     Ok(failed == 0 && passed > 0)
+}
+
+/// Builds the product and returns the program.
+fn build(workspace: &Workspace) -> Result<PathBuf> {
+    // The whole workspace is named so that features are those of `cargo test`, and nothing is built twice.
+    let arguments = ["build", "--workspace", "--bin", "ring", "--locked"];
+    if !succeeds(&mut workspace.cargo(&arguments))? {
+        return Err(TaskError::new("build ring"));
+    }
+    Ok(workspace.target().join("debug/ring"))
 }
 
 /// Builds one tree many times in varied conditions, for the bench; returns how many different digests came out.

@@ -38,10 +38,11 @@ fn usage(sandbox: &Sandbox) -> Result<Verdict> {
     let error: serde_json::Value =
         serde_json::from_str(&run.stderr).map_err(TaskError::json("read the error as JSON"))?;
     check_same("the kind of an error", error["kind"].as_str(), Some("Error"))?;
-    let empty = sandbox.make_folder("empty")?;
+    // Outside of the workspace: the project file is looked for in every folder above.
+    let empty = tempfile::tempdir().map_err(TaskError::at("create a folder in", &std::env::temp_dir()))?;
     let ring = sandbox.ring_command(&[]);
     let mut command = sandbox.command(ring.get_program());
-    sandbox.run(command.arg("-C").arg(&empty).arg("release"))?.expect(2)?.says("rings.toml")?;
+    sandbox.run(command.arg("-C").arg(empty.path()).arg("release"))?.expect(2)?.says("rings.toml")?;
     Ok(Verdict::Passed)
 }
 
@@ -66,7 +67,7 @@ fn configuration(sandbox: &Sandbox) -> Result<Verdict> {
     ];
     for (from, to, place) in cases {
         sandbox.write("project/rings.toml", good.replacen(from, to, 1))?;
-        sandbox.ring(&["config", "check"])?.expect(2)?.says(place)?;
+        sandbox.ring(&["config", "check"])?.expect(2)?.shows(place)?;
         sandbox.ring(&["release"])?.expect(2)?.says(place)?;
     }
     // All at once: two mistakes give two places.
@@ -76,7 +77,7 @@ fn configuration(sandbox: &Sandbox) -> Result<Verdict> {
         1,
     );
     sandbox.write("project/rings.toml", two)?;
-    sandbox.ring(&["config", "check"])?.expect(2)?.says("rings.toml:2")?.says("rings.toml:1")?;
+    sandbox.ring(&["config", "check"])?.expect(2)?.shows("rings.toml:2")?.shows("rings.toml:1")?;
     sandbox.write("project/rings.toml", [0xff, 0xfe, 0x00])?;
     sandbox.ring(&["config", "check"])?.expect(2)?;
     sandbox.write("project/rings.toml", good)?;

@@ -77,6 +77,18 @@ impl Run {
         Err(TaskError::new(format!("`{}` does not say `{text}`, it says: {said}", self.call)))
     }
 
+    /// Checks that stdout holds a text.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) fn shows(self, text: &str) -> Result<Self> {
+        if self.stdout.contains(text) {
+            return Ok(self);
+        }
+        let shown = shorten(self.stdout.trim());
+        Err(TaskError::new(format!("`{}` does not show `{text}`, it shows: {shown}", self.call)))
+    }
+
     /// Reads stdout as JSON.
     ///
     /// # Errors
