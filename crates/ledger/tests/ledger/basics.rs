@@ -7,7 +7,8 @@ use ringsite_oci::{Layout, Memory};
 use ringsite_rings::Change;
 
 use crate::world::{
-    begin, beginning, configure, draft, fill, image, moved, position, project, promote, release, time,
+    begin, beginning, configure, draft, fill, fill_many, image, moved, position, project, promote, release,
+    time,
 };
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn an_id_from_before_everything_that_is_searched_is_refused_as_unknown() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, None, 2).await;
     let old = release(ledger.state(), time(3), &[1]);
-    fill(&mut ledger, 2, 900).await;
+    fill_many(&mut ledger, 2, 900).await;
     let mut late = release(ledger.state(), time(1000), &[1]);
     late.operation_id = old.operation_id;
     let error = ledger.commit(late.clone()).await.unwrap_err();
@@ -126,7 +127,7 @@ async fn a_draft_that_contradicts_the_state_or_itself_is_refused_and_nothing_is_
 async fn releases_of_closed_segments_are_loaded_from_the_table_and_those_of_now_from_the_entries() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, None, 40).await;
-    fill(&mut ledger, 40, 700).await;
+    fill_many(&mut ledger, 40, 700).await;
     let mut opened = Ledger::open(&registry, &project(), None).await.unwrap();
     assert!(!opened.state().is_loaded(&image(7)));
     let wanted = BTreeSet::from([image(7), image(12), image(4711)]);

@@ -8,7 +8,7 @@ use ringsite_oci::{Layout, Memory, Page, Registry};
 use ringsite_rings::State;
 use ringsite_testkit::Faulty;
 
-use crate::world::{begin, fill, fill_segment, image, project, promote, release, time};
+use crate::world::{begin, fill, fill_many, fill_segment, image, project, promote, release, time};
 
 fn repository() -> RepositoryName {
     project().repository("ledger").unwrap()
@@ -23,7 +23,7 @@ async fn tags(registry: &impl Registry) -> Vec<String> {
 async fn a_ledger_of_three_thousand_entries_is_opened_with_three_reads() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, None, 10).await;
-    fill(&mut ledger, 10, 2997).await;
+    fill_many(&mut ledger, 10, 2997).await;
     let counting = Faulty::new(&registry);
     let opened = Ledger::open(&counting, &project(), None).await.unwrap();
     assert_eq!(counting.calls(), ["manifest", "blob", "blob"]);

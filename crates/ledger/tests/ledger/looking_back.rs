@@ -6,15 +6,15 @@ use ringsite_names::Digest;
 use ringsite_oci::{Descriptor, ImageManifest, Memory, Put, Registry, names::MEDIA_TYPE_EMPTY};
 use ringsite_rings::{InEffect, Operation, TakeBack, Target};
 
-use crate::world::{START, begin, draft, fill, image, position, project, promote, time};
+use crate::world::{START, begin, draft, fill, fill_many, image, position, project, promote, time};
 
 #[tokio::test]
 async fn history_goes_backwards_over_closed_segments_and_through_filters() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, None, 5).await;
-    fill(&mut ledger, 5, 350).await;
+    fill_many(&mut ledger, 5, 350).await;
     ledger.commit(promote(ledger.state(), time(500), "developers", "testers")).await.unwrap();
-    fill(&mut ledger, 5, 350).await;
+    fill_many(&mut ledger, 5, 350).await;
     let ledger = Ledger::open(&registry, &project(), None).await.unwrap();
     let mut history = ledger.history();
     let mut expected = ledger.head().sequence;
@@ -42,7 +42,7 @@ async fn history_goes_backwards_over_closed_segments_and_through_filters() {
 async fn entries_are_found_by_number_digest_and_prefix() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, None, 2).await;
-    fill(&mut ledger, 2, 600).await;
+    fill_many(&mut ledger, 2, 600).await;
     let ledger = Ledger::open(&registry, &project(), None).await.unwrap();
     for sequence in [1, 3, 250, 601, 603] {
         let by_number = ledger.entry(&EntryName::Sequence(sequence)).await.unwrap();
@@ -121,7 +121,7 @@ async fn the_way_back_is_walked_over_closed_segments() {
 async fn the_audit_counts_every_entry_and_names_every_artifact_that_is_gone() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, None, 2).await;
-    fill(&mut ledger, 2, 400).await;
+    fill_many(&mut ledger, 2, 400).await;
     let (first, second) = (image(0), image(1));
     let verification = ledger.verify().await.unwrap();
     assert_eq!(verification.entries, 403);

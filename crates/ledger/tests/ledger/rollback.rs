@@ -5,7 +5,7 @@ use ringsite_ledger::{Fault, Ledger, LedgerError, Seen};
 use ringsite_names::{RepositoryName, Tag};
 use ringsite_oci::{Memory, Put, Registry, StoredManifest};
 
-use crate::world::{begin, fill, project, release, time};
+use crate::world::{begin, fill, fill_many, project, release, time};
 
 fn repository() -> RepositoryName {
     project().repository("ledger").unwrap()
@@ -72,7 +72,7 @@ async fn who_was_away_for_long_finds_what_it_saw_in_a_closed_segment() {
     let registry = Memory::new();
     let mut ledger = begin(&registry, Some(seen.clone()), 2).await;
     let mut other = Ledger::open(&registry, &project(), None).await.unwrap();
-    fill(&mut other, 2, 900).await;
+    fill_many(&mut other, 2, 900).await;
     let opened = Ledger::open(&registry, &project(), Some(seen.clone())).await.unwrap();
     assert_eq!(seen.read().unwrap(), Some(opened.head()));
     assert!(ledger.refresh().await.unwrap());

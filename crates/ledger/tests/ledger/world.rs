@@ -146,3 +146,22 @@ pub(crate) async fn fill<R: Registry>(ledger: &mut Ledger<R>, images: usize, cou
         ledger.commit(draft).await.unwrap();
     }
 }
+
+/// Releases one image after the other, `count` times, twenty with each move of the head.
+pub(crate) async fn fill_many<R: Registry>(ledger: &mut Ledger<R>, images: usize, count: usize) {
+    let mut left = count;
+    while left > 0 {
+        let mut state = ledger.state().clone();
+        let drafts: Vec<Draft> = (0..left.min(20))
+            .map(|step| {
+                let sequence = ledger.head().sequence + step as u64;
+                let at = time(10 + i64::try_from(sequence).unwrap());
+                let draft = release(&state, at, &[(count - left + step) % images]);
+                state = state.apply(&draft.change).unwrap();
+                draft
+            })
+            .collect();
+        left -= drafts.len();
+        ledger.commit_all(drafts).await.unwrap();
+    }
+}
