@@ -15,6 +15,14 @@
 //! | end | two blocks of zeros, no further padding |
 //! | compression | gzip members of 512 KiB of tar each, libdeflate level 6, no name, no time |
 //!
+//! # A worked example
+//!
+//! `COPY app etc /srv/` from a context with the executable `app` (`hello\n`) and the files `etc/one`
+//! (`one`) and `etc/two` (`two`), at epoch 0, gives the entries `srv/`, `srv/app` (0755), `srv/one`
+//! and `srv/two` (0644), the digest without compression
+//! `sha256:f8637627408d6b9ec29a12b01422f2628052b4540cf97a9ac4b1c7161f39880c` and the layer
+//! `sha256:a2474f5161b0b9310c3568833ba69765ac281e574e555703710c1ecd227f541b`.
+//!
 //! # Parts
 //!
 //! A copy of up to 16 MiB is one layer. A larger one is cut into parts of about 16 MiB, each a layer

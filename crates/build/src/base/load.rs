@@ -59,6 +59,14 @@ pub(crate) async fn load_image(
         let reason = "its configuration and its manifest do not name the same number of layers";
         return Err(BuildError::rule(name, "layers", reason));
     }
+    let found = ringsite_oci::Platform {
+        variant: config.variant.clone(),
+        ..ringsite_oci::Platform::new(config.os.clone(), config.architecture.clone())
+    };
+    // Very old images do not say what they are for.
+    if !config.architecture.is_empty() && !is_same_platform(&found, platform) {
+        return Err(BuildError::rule(name, "platform", format!("it is for {found}, not for {platform}")));
+    }
     Ok(LoadedImage { config, layers: manifest.layers, image: image.clone() })
 }
 

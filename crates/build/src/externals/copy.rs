@@ -74,11 +74,8 @@ impl<R: Registry> Copier<'_, R> {
         let blobs = std::iter::once(&manifest.config).chain(&manifest.layers);
         // Some tools make the same layer twice.
         let blobs: BTreeMap<Digest, &Descriptor> = blobs.map(|blob| (blob.digest, blob)).collect();
-        stream::iter(blobs.into_values())
-            .map(|blob| self.blob(blob))
-            .buffer_unordered(COPIES_AT_ONCE)
-            .try_collect::<()>()
-            .await?;
+        let copies: Vec<_> = blobs.into_values().map(|blob| self.blob(blob)).collect();
+        stream::iter(copies).buffer_unordered(COPIES_AT_ONCE).try_collect::<()>().await?;
         let put = Put::by_digest();
         self.registry.put_manifest(self.repository, &put, &stored.media_type, stored.bytes.clone()).await?;
         Ok(())

@@ -20,6 +20,7 @@ use crate::layer::{Content, Contents, Entry, Inline, Layer, LayerCache, LayerWri
 use crate::limits::LAYERS_ADDED_MAX;
 use crate::names::PINS_FILE;
 use crate::native::Native;
+use crate::native::copy::Used;
 use crate::native::evaluate::{Added, Evaluated, Evaluation};
 use crate::native::ownership::Ownership;
 use crate::native::target::{Follow, Piece, Target, is_unusual};
@@ -37,28 +38,34 @@ pub(super) async fn build(
     let mut platforms = Vec::with_capacity(step.platforms.len());
     let mut warnings = Vec::new();
     let mut phases = Phases::default();
+    let start = Instant::now();
+    let contents = Contents::new(context, step.sources.clone());
+    let mut used = Used::none_of(&step.sources);
+    let mut all = Vec::with_capacity(step.platforms.len());
     for variant in &step.platforms {
-        let start = Instant::now();
-        let evaluation = Evaluation {
+        let mut evaluation = Evaluation {
             step,
             variant,
             bases,
             registry: sink,
             cache: native.cache().map(Into::into),
-            contents: Contents::new(context.clone(), step.sources.clone()),
+            contents: contents.clone(),
             stages: BTreeMap::new(),
-            warnings: Vec::new(),
+            warnings,
+            used,
         };
-        let (mut evaluated, contents, found) = evaluation.run().await?;
-        for warning in found {
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
-        }
+        let mut evaluated = evaluation.run().await?;
+        Evaluation { warnings, used, .. } = evaluation;
         if let Some(pins) = &step.pins {
             add_pins(&mut evaluated, step, variant, pins)?;
         }
-        phases.planning += start.elapsed();
+        all.push((variant, evaluated));
+    }
+    used.check(&step.sources)?;
+    warnings.sort();
+    warnings.dedup();
+    phases.planning = start.elapsed();
+    for (variant, evaluated) in all {
         let start = Instant::now();
         let layers = put_layers(native, step, &evaluated, &contents, sink).await?;
         phases.layers += start.elapsed();

@@ -60,6 +60,43 @@ pub(crate) fn normalised(path: &str) -> String {
     parts.join("/")
 }
 
+/// Which sources of a recipe were found again.
+#[derive(Clone, Debug)]
+pub(crate) struct Used(Vec<bool>);
+
+impl Used {
+    /// Returns that none of the sources was found yet.
+    pub(crate) fn none_of(sources: &Sources) -> Self {
+        Self(vec![false; sources.files().len()])
+    }
+
+    fn mark(&mut self, index: u32) {
+        self.0[index as usize] = true;
+    }
+
+    /// Checks that every source was found.
+    ///
+    /// # Errors
+    /// `SourceChanged` with the first that was not.
+    pub(crate) fn check(&self, sources: &Sources) -> Result<(), BuildError> {
+        match self.0.iter().position(|is_used| !is_used) {
+            None => Ok(()),
+            Some(index) => Err(BuildError::SourceChanged {
+                path: sources.files()[index].path.clone(),
+                reason: "it is gone, or has become something else".to_owned(),
+            }),
+        }
+    }
+}
+
+/// What is noted while sources are looked for.
+pub(crate) struct Notes<'n> {
+    /// What may not be meant.
+    pub(crate) warnings: &'n mut Vec<String>,
+    /// Which sources were found.
+    pub(crate) used: &'n mut Used,
+}
+
 /// What an instruction writes.
 pub(crate) type Written = (Vec<Entry>, BTreeMap<Box<str>, Entry>);
 
@@ -71,7 +108,7 @@ pub(crate) fn context_groups(
     contents: &Contents,
     place: &Place,
     transfer: &Transfer,
-    warnings: &mut Vec<String>,
+    mut notes: Notes<'_>,
 ) -> Result<Vec<Group>, BuildError> {
     if transfer.sources.is_empty() {
         return Ok(Vec::new());
@@ -87,7 +124,7 @@ pub(crate) fn context_groups(
     let mut cursor = Cursor { sources: &contents.sources, next: 0 };
     selections
         .into_iter()
-        .map(|selection| context_group(contents.context(), &mut cursor, place, selection, warnings))
+        .map(|selection| context_group(contents.context(), &mut cursor, place, selection, &mut notes))
         .collect()
 }
 
@@ -96,15 +133,17 @@ fn context_group(
     cursor: &mut Cursor<'_>,
     place: &Place,
     selection: Selection,
-    warnings: &mut Vec<String>,
+    notes: &mut Notes<'_>,
 ) -> Result<Group, BuildError> {
     let mut pieces = Vec::with_capacity(selection.entries.len());
     for entry in &selection.entries {
         let Some(index) = cursor.find(&entry.path, entry.kind) else {
-            let message = format!("the source `{}` is not part of the revision", entry.path);
-            let help = "it appeared while building, or the line uses a variable of the base image in a source: run again, or write the name out";
-            return Err(BuildError::at(place, message, help));
+            return Err(BuildError::SourceChanged {
+                path: entry.path.clone(),
+                reason: "it was not there, or was something else, when the revision was computed".to_owned(),
+            });
         };
+        notes.used.mark(index);
         let (mode, content) = match entry.kind {
             EntryKind::Executable => (0o755, Content::Context(index)),
             EntryKind::Directory => (0o755, Content::Directory),
@@ -115,7 +154,7 @@ fn context_group(
             EntryKind::File | EntryKind::Arguments => (0o644, Content::Context(index)),
         };
         if entry.mode & 0o7000 != 0 && content != Content::Directory {
-            warnings.push(format!(
+            notes.warnings.push(format!(
                 "{place}: the setuid, setgid and sticky bits of {} are dropped; --chmod sets them",
                 entry.path
             ));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ringsite_images::names::is_reserved_label;
 use ringsite_images::{
-    Base, Containerfile, Instruction, Origin, PlannedStep, Stage, StepSources, Transfer as WrittenTransfer,
-    Variant, read_triggers,
+    Base, Containerfile, Instruction, Origin, PlannedStep, Platform, PlatformError, Stage, StepSources,
+    Transfer as WrittenTransfer, Variant, read_triggers,
 };
 use ringsite_names::Timestamp;
 use ringsite_oci::{History, ImageConfig, Registry};
@@ -19,7 +19,8 @@ use crate::names::DEFAULT_PATH;
 use crate::native::archive_source::unpack;
 use crate::native::config::{Flags, apply};
 use crate::native::copy::{
-    Destination, Transfer, Written, address, context_groups, heredoc_file, normalised, view_groups, write,
+    Destination, Notes, Transfer, Used, Written, address, context_groups, heredoc_file, normalised,
+    view_groups, write,
 };
 use crate::native::from_image::Group;
 use crate::native::ownership::Ownership;
@@ -70,6 +71,7 @@ pub(crate) struct Evaluation<'e, R> {
     pub(crate) contents: Contents,
     pub(crate) stages: BTreeMap<usize, Evaluated>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) used: Used,
 }
 
 impl<R: Registry> Evaluation<'_, R> {
@@ -77,8 +79,9 @@ impl<R: Registry> Evaluation<'_, R> {
     ///
     /// # Errors
     /// The first instruction that cannot be done.
-    pub(crate) async fn run(mut self) -> Result<(Evaluated, Contents, Vec<String>), BuildError> {
-        let file = &self.variant.containerfile;
+    pub(crate) async fn run(&mut self) -> Result<Evaluated, BuildError> {
+        let variant = self.variant;
+        let file = &variant.containerfile;
         if let Some(run) = file.first_run(&self.variant.needed) {
             return Err(BuildError::NoBuilder {
                 place: self.place(run.line),
@@ -86,13 +89,13 @@ impl<R: Registry> Evaluation<'_, R> {
                 reason: "the native builder does not execute RUN".to_owned(),
             });
         }
-        for index in &self.variant.needed {
+        for index in &variant.needed {
             let evaluated = self.stage(&file.stages[*index]).await?;
             self.stages.insert(*index, evaluated);
         }
         let target = self.stages.remove(&self.variant.target);
         let target = target.expect("the stage that is asked for is among the needed ones");
-        Ok((target, self.contents, self.warnings))
+        Ok(target)
     }
 
     fn file(&self) -> &Containerfile {
@@ -105,6 +108,7 @@ impl<R: Registry> Evaluation<'_, R> {
 
     async fn stage(&mut self, stage: &Stage) -> Result<Evaluated, BuildError> {
         let place = self.place(stage.line);
+        let platform = self.base_platform(stage, &place)?;
         let mut triggers = Vec::new();
         let mut evaluated = match &stage.base {
             Base::Scratch => self.from_scratch(),
@@ -113,11 +117,11 @@ impl<R: Registry> Evaluation<'_, R> {
             }
             Base::Project(image) => {
                 let base = self.bases.project.get(image).ok_or_else(|| unknown(&place, image.as_str()))?;
-                self.from_image(base).await?
+                self.from_image(base, &platform).await?
             }
             Base::External(name) => {
                 let base = self.bases.external(name).ok_or_else(|| unknown(&place, name))?;
-                let evaluated = self.from_image(base).await?;
+                let evaluated = self.from_image(base, &platform).await?;
                 triggers = read_triggers(&place.file, place.line, name, &evaluated.config.config.on_build)?;
                 evaluated
             }
@@ -130,6 +134,16 @@ impl<R: Registry> Evaluation<'_, R> {
             self.instruction(&step, &mut evaluated, &mut flags).await?;
         }
         Ok(evaluated)
+    }
+
+    /// Returns the platform that a stage's base is taken for.
+    fn base_platform(&self, stage: &Stage, place: &Place) -> Result<Platform, BuildError> {
+        match &stage.base_platform {
+            None => Ok(self.variant.platform.clone()),
+            Some(text) => text
+                .parse()
+                .map_err(|error: PlatformError| BuildError::at(place, error.to_string(), error.help())),
+        }
     }
 
     fn from_scratch(&self) -> Evaluated {
@@ -148,8 +162,8 @@ impl<R: Registry> Evaluation<'_, R> {
         }
     }
 
-    async fn from_image(&self, image: &BaseImage) -> Result<Evaluated, BuildError> {
-        let base = load_image(self.registry, image, &self.variant.platform).await?;
+    async fn from_image(&self, image: &BaseImage, platform: &Platform) -> Result<Evaluated, BuildError> {
+        let base = load_image(self.registry, image, platform).await?;
         let view = self.view_of(&base).await?;
         let mut config = base.config.clone();
         // These labels say what the base is; this image says it for itself.
@@ -258,8 +272,8 @@ impl<R: Registry> Evaluation<'_, R> {
         let ownership = Ownership::read(place, chown.as_deref(), chmod.as_deref(), &stage.view, &users)?;
         let mut groups = match &written.from {
             Origin::Context => {
-                let groups = context_groups(&self.contents, place, &transfer, &mut self.warnings);
-                groups?
+                let notes = Notes { warnings: &mut self.warnings, used: &mut self.used };
+                context_groups(&self.contents, place, &transfer, notes)?
             }
             other => view_groups(&self.origin_view(place, other).await?, place, &transfer)?,
         };
