@@ -239,6 +239,19 @@ fn several_edits_between_two_passes_are_not_missed() {
 }
 
 #[test]
+fn an_edit_in_the_tick_in_which_the_file_was_read_is_not_missed() {
+    let tree = Tree::new();
+    for round in 0..200_u8 {
+        tree.apply(Edit::TimeRestored(0, round));
+        tree.cached();
+        // Nothing between the pass and the edit: both are often in one tick of the clock.
+        tree.apply(Edit::TimeRestored(0, round.wrapping_add(128)));
+        let seen = tree.cached();
+        assert_eq!(seen, tree.revision(&StatCache::disabled()), "round {round}");
+    }
+}
+
+#[test]
 fn an_unchanged_tree_is_not_read_again() {
     let tree = Tree::new();
     let path = tree.folder.path().join(".ring/cache/stat");

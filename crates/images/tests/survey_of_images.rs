@@ -331,7 +331,7 @@ fn labels_of_a_stage_that_only_builds_are_nobodys_business() {
 #[test]
 fn an_unreadable_file_is_a_problem_with_its_path() {
     let (folder, project) = project(&[(API, "FROM scratch\nCOPY . /\n"), ("images/api/secret", "x")]);
-    fs::set_permissions(folder.path().join("images/api/secret"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path().join("images/api/secret"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(folder.path().join("images/api/secret")).is_ok() {
         // The superuser reads everything: nothing can be unreadable here.
         assert_eq!(files(&survey(&project), "api"), ["F Containerfile", "F secret"]);
