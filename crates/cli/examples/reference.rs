@@ -48,7 +48,7 @@ fn command_line() -> String {
     ring.build();
     let mut page = format!("{MADE}# The command line\n\n");
     if let Some(about) = ring.get_about() {
-        add(&mut page, format_args!("{about}.\n\n"));
+        add(&mut page, format_args!("{}\n\n", sentence(about)));
     }
     page.push_str("Data goes to stdout; words, progress and questions go to stderr.\n\n");
     page.push_str("## Options everywhere\n\n");
@@ -77,7 +77,7 @@ fn push_children<'a>(waiting: &mut Vec<(String, &'a Command)>, path: &str, comma
 fn add_command(page: &mut String, path: &str, command: &Command) {
     add(page, format_args!("## `{path}`\n\n"));
     if let Some(about) = command.get_about() {
-        add(page, format_args!("{about}.\n\n"));
+        add(page, format_args!("{}\n\n", sentence(about)));
     }
     let aliases: Vec<_> = command.get_visible_aliases().map(|alias| format!("`{alias}`")).collect();
     if !aliases.is_empty() {
@@ -140,7 +140,7 @@ fn row(argument: &Arg) -> String {
     let defaults = argument.get_default_values().iter().filter(|_| takes_value);
     let default =
         defaults.map(|value| format!("`{}`", value.to_string_lossy())).collect::<Vec<_>>().join(", ");
-    format!("| `{name}` | {} | {variable} | {default} |\n", cell(&meaning)).replace("|  |", "| |")
+    table_row(&[format!("`{name}`"), meaning, variable, default])
 }
 
 /// Returns the page of every key of the project file.
@@ -153,16 +153,26 @@ fn project_file() -> String {
     page.push_str("| Key | Value | Default | Meaning |\n|--|--|--|--|\n");
     for key in KEYS {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
-        let line =
-            format!("| `{}` | {} | {default} | {} |\n", key.path, key.kind.in_words(), cell(key.about));
-        page.push_str(&line.replace("|  |", "| |"));
+        let name = format!("`{}`", key.path);
+        page.push_str(&table_row(&[name, key.kind.in_words().into(), default, key.about.into()]));
     }
     page
 }
 
-/// Returns a text that can stand in a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+/// Returns the row of a table; a bar inside a cell is no end of it.
+fn table_row(cells: &[String]) -> String {
+    let mut row = String::new();
+    for cell in cells {
+        row.push_str("| ");
+        row.push_str(&cell.replace('|', "\\|").replace('\n', " "));
+        row.push_str(if cell.is_empty() { "" } else { " " });
+    }
+    row + "|\n"
+}
+
+/// Returns help text as a sentence.
+fn sentence(text: &clap::builder::StyledStr) -> String {
+    format!("{}.", text.to_string().trim_end_matches('.'))
 }
 
 fn add(page: &mut String, text: std::fmt::Arguments<'_>) {

@@ -23,7 +23,6 @@ pub(crate) use questions::{
 #[command(
     name = "ring",
     version,
-    about,
     disable_help_subcommand = true,
     propagate_version = false,
     subcommand_required = true,

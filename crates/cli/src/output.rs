@@ -15,7 +15,6 @@ use crate::args::{Color, GlobalArgs, Output};
 pub(crate) struct Printer {
     form: Output,
     quiet: bool,
-    verbose: u8,
 }
 
 /// What a line of words is.
@@ -35,7 +34,7 @@ impl Printer {
             Color::Always => anstream::ColorChoice::Always.write_global(),
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
-        Self { form: args.output, quiet: args.quiet, verbose: args.verbose }
+        Self { form: args.output, quiet: args.quiet }
     }
 
     /// Returns the form of the answer.
@@ -46,11 +45,6 @@ impl Printer {
     /// Returns whether only digests or versions are wanted.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
-    }
-
-    /// Returns how often `-v` was given.
-    pub(crate) fn verbose(&self) -> u8 {
-        self.verbose
     }
 
     /// Prints one answer: `text` for people, `short` for `-q`, `names` for `-o name`, else the document.
@@ -89,7 +83,7 @@ impl Printer {
 
     /// Prints words to stderr.
     pub(crate) fn say(&self, tone: Tone, text: &str) {
-        if self.quiet && matches!(tone, Tone::Note) {
+        if self.quiet && matches!(tone, Tone::Note | Tone::Warning) {
             return;
         }
         let mut stderr = anstream::stderr().lock();

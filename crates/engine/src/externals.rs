@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringsite_build::{BaseImage, ExternalRequest, Place, Source};
+use ringsite_build::{ExternalRequest, NetworkUse, Place};
 use ringsite_images::{ExternalUse, LockFile, Platform, Survey};
 use ringsite_names::{Digest, Reference};
 use ringsite_oci::Registry;
@@ -21,17 +21,12 @@ impl<R: Registry + 'static> Engine<R> {
     pub(crate) async fn pin_missing(&self, survey: &Survey, lock: &mut LockFile) -> Result<(), EngineError> {
         let mut is_new = false;
         for (reference, uses) in survey.externals() {
-            let request = request(&reference, uses.first());
             let known = lock.digest(&reference);
             if known.is_none() && self.sources.lock == LockFileUse::ReadOnly {
                 continue;
             }
             let platforms = platforms_of(survey, &reference);
-            let pinned = match known {
-                Some(pinned) => pinned,
-                None => self.resolve(&request).await?,
-            };
-            self.copy_of(&request, &pinned, &platforms).await?;
+            let pinned = self.copy_of(&reference, uses.first(), known, &platforms).await?;
             if known.is_none() {
                 lock.pin(reference, pinned);
                 is_new = true;
@@ -40,40 +35,29 @@ impl<R: Registry + 'static> Engine<R> {
         if is_new { self.write_lock(lock) } else { Ok(()) }
     }
 
-    /// Returns the copy of an external image in our registry, and makes it when it is missing.
+    /// Sees that our registry has a copy of an external image, and returns the digest that it is
+    /// pinned to: the `known` one, or else what the reference names where it comes from.
     pub(crate) async fn copy_of(
         &self,
-        request: &ExternalRequest,
-        pinned: &Digest,
+        reference: &Reference,
+        first: Option<&ExternalUse>,
+        known: Option<Digest>,
         platforms: &[Platform],
-    ) -> Result<BaseImage, EngineError> {
-        let (registry, project) = (&*self.registry, self.name());
-        if let Some(image) =
-            ringsite_build::find_external(registry, project, request, pinned, platforms).await?
-        {
-            return Ok(image);
+    ) -> Result<Digest, EngineError> {
+        let place = first.map(|first| Place { file: first.file.clone(), line: first.line });
+        let network = self.network();
+        let request = ExternalRequest { project: self.name(), reference, known, platforms, place, network };
+        if known.is_none() {
+            self.observer.tell(Event::Pulling { reference: reference.to_string() });
         }
-        let source = self.source(request)?;
-        self.observer.tell(Event::Pulling { reference: request.reference.to_string() });
-        Ok(ringsite_build::import_external(registry, project, &source, request, pinned, platforms).await?)
+        Ok(ringsite_build::copy_external(&*self.registry, &request).await?)
     }
 
-    async fn resolve(&self, request: &ExternalRequest) -> Result<Digest, EngineError> {
-        if let Some(digest) = request.reference.digest {
-            return Ok(digest);
-        }
-        let source = self.source(request)?;
-        Ok(ringsite_build::resolve(&source, request).await?)
-    }
-
-    fn source(&self, request: &ExternalRequest) -> Result<Source, EngineError> {
-        let host = request.reference.host.clone().unwrap_or_default();
+    fn network(&self) -> NetworkUse {
         match self.sources.network {
-            Network::Offline => {
-                Err(request.failed("there is no copy of it here, and the network is switched off").into())
-            }
-            Network::Https => Ok(Source::new(&[])?),
-            Network::PlainHttp => Ok(Source::new(&[host])?),
+            Network::Offline => NetworkUse::Offline,
+            Network::Https => NetworkUse::Https,
+            Network::PlainHttp => NetworkUse::PlainHttp,
         }
     }
 
@@ -101,9 +85,9 @@ impl<R: Registry + 'static> Engine<R> {
             let is_asked = texts.is_empty() || texts.iter().any(|text| name.contains(text));
             let now = match (is_asked, reference.digest) {
                 (true, None) => {
-                    let request = request(reference, uses.first());
-                    let pinned = self.resolve(&request).await?;
-                    self.copy_of(&request, &pinned, &platforms_of(&survey, reference)).await?;
+                    let pinned = ringsite_build::resolve_external(reference, self.network()).await?;
+                    self.copy_of(reference, uses.first(), Some(pinned), &platforms_of(&survey, reference))
+                        .await?;
                     lock.pin(reference.clone(), pinned);
                     Some(pinned)
                 }
@@ -133,10 +117,4 @@ impl<R: Registry + 'static> Engine<R> {
         pins.sort_by(|a, b| a.reference.cmp(&b.reference));
         Ok(Update { changed, pins })
     }
-}
-
-/// Returns what is asked for, with the first line that names it.
-pub(crate) fn request(reference: &Reference, first: Option<&ExternalUse>) -> ExternalRequest {
-    let place = first.map(|first| Place { file: first.file.clone(), line: first.line });
-    ExternalRequest { reference: reference.clone(), place }
 }

@@ -10,7 +10,6 @@ use ringsite_rings::{Recipe, Release};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::externals::request;
 use crate::project::Declared;
 use crate::recipes::read_recipe;
 use crate::view::Proof;
@@ -56,7 +55,7 @@ impl<R: Registry + 'static> Engine<R> {
             if let Some(pinned) = recipe.inputs.externals.get(&external.reference.to_string()) {
                 lock.pin(external.reference.clone(), *pinned);
                 let platforms = &definition.declaration.platforms;
-                self.copy_of(&request(&external.reference, Some(external)), pinned, platforms).await?;
+                self.copy_of(&external.reference, Some(external), Some(*pinned), platforms).await?;
             }
         }
         let dependencies: BTreeSet<ImageName> = release.dependencies.keys().cloned().collect();

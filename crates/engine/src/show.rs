@@ -1,6 +1,6 @@
 //! Turns the values of the floors below into the view model.
 
-use ringsite_names::{Digest, Position, ProjectName};
+use ringsite_names::{Position, ProjectName};
 use ringsite_rings::{Delta, Plan, Refusal, State, Step, Warning};
 
 use crate::view::{CauseView, DeltaView, GateView, PlanImage, PlanSite, PlanView, RefusalView, WarningView};
@@ -93,9 +93,4 @@ pub(crate) fn delta(delta: &Delta) -> DeltaView {
             ..view("root", ring)
         },
     }
-}
-
-/// Returns the first 12 hex digits of a digest, for words.
-pub(crate) fn short(digest: &Digest) -> String {
-    digest.short(12)
 }

@@ -16,7 +16,6 @@ use crate::decide::Decided;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::event::Event;
-use crate::externals::request;
 use crate::limits::BUILDS_MAX;
 use crate::project::Declared;
 
@@ -237,8 +236,9 @@ impl<R: Registry + 'static> Engine<R> {
                 .external(&external.written, &declared.lock)
                 .ok_or_else(|| EngineError::Bug(format!("{} is used and not pinned", external.reference)))?;
             let platforms = &definition.declaration.platforms;
-            let copy =
-                self.copy_of(&request(&external.reference, Some(external)), &digest, platforms).await?;
+            let digest = self.copy_of(&external.reference, Some(external), Some(digest), platforms).await?;
+            let repository = ringsite_build::external_repository(self.name(), &external.reference)?;
+            let copy = BaseImage { repository, digest, version: None };
             bases.external.insert(external.reference.clone(), copy);
         }
         Ok(bases)
