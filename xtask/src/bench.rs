@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Print the figures as JSON on stdout, and words on stderr
     #[arg(long)]
     json: bool,
+    /// Measure this program instead of building one for release
+    #[arg(long, value_name = "FILE")]
+    ring: Option<PathBuf>,
 }
 
 /// What every bench gets.
@@ -73,23 +76,12 @@ const BENCHES: &[(&str, Measure)] = &[
 /// # Errors
 /// The product cannot be built, or a program that is measured fails.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    if !succeeds(&mut workspace.cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "ringsite-cli",
-        "--bin",
-        "ring",
-    ]))? {
-        return Err(TaskError::new("build ring for release"));
-    }
-    let bench = Bench {
-        workspace: workspace.clone(),
-        ring: workspace.target().join("release/ring"),
-        rounds: options.rounds.max(1),
-        long: options.long,
+    let ring = match &options.ring {
+        Some(file) => std::path::absolute(file).map_err(TaskError::at("find", file))?,
+        None => build_program(workspace)?,
     };
+    let bench =
+        Bench { workspace: workspace.clone(), ring, rounds: options.rounds.max(1), long: options.long };
     let mut report = Report::new(options.json);
     for (name, measure) in BENCHES {
         if options.names.is_empty() || options.names.iter().any(|wanted| wanted == name) {
@@ -99,4 +91,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     }
     report.finish()?;
     Ok(true)
+}
+
+/// Builds the product for release and returns the program.
+fn build_program(workspace: &Workspace) -> Result<PathBuf> {
+    let arguments = ["build", "--release", "--locked", "-p", "ringsite-cli", "--bin", "ring"];
+    if !succeeds(&mut workspace.cargo(&arguments))? {
+        return Err(TaskError::new("build ring for release"));
+    }
+    Ok(workspace.target().join("release/ring"))
 }

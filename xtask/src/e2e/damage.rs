@@ -140,10 +140,13 @@ fn foreign_entries(sandbox: &Sandbox) -> Result<Verdict> {
     let bytes = fs::read(&path).map_err(TaskError::at("read", &path))?;
     let after: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(TaskError::json("read index.json"))?;
-    check(list_at(&after, "/manifests")?.contains(&foreign), || {
-        "a foreign entry of the index is gone".into()
-    })?;
-    check_same("a foreign annotation of the index", &after["annotations"], &index["annotations"])?;
+    let kept = list_at(&after, "/manifests")?.iter().find(|entry| entry["digest"] == foreign["digest"]);
+    let kept = kept.ok_or_else(|| TaskError::new("a foreign entry of the index is gone"))?;
+    for field in ["mediaType", "size", "platform"] {
+        check_same(&format!("`{field}` of a foreign entry"), &kept[field], &foreign[field])?;
+    }
+    check_same("its annotation", kept["annotations"]["com.example.kept"].as_str(), Some("yes"))?;
+    check(layout.blob(&digest).exists(), || "the content of a foreign entry is gone".into())?;
     verify(sandbox)?;
     Ok(Verdict::Passed)
 }
