@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use ringsite_images::{
     Base, Command, Containerfile, Healthcheck, Instruction, MountKind, Origin, Platform, Problem,
     ProjectNames, ReadRequest, Run, Transfer,
@@ -396,3 +397,76 @@ fn a_file_that_is_no_text_or_too_large_is_refused() {
         assert_eq!(problems[0].line, line);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read_or_refused_with_a_line_and_never_panics(
+        pieces in proptest::collection::vec(0..PIECES.len(), 0..40),
+    ) {
+        let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+        if let Err(problems) = try_read(text.as_bytes()) {
+            let lines = u32::try_from(text.lines().count()).unwrap();
+            prop_assert!(!problems.is_empty());
+            prop_assert!(problems.iter().all(|problem| problem.line.unwrap_or(0) <= lines), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let _ = try_read(&bytes);
+    }
+}
+
+/// What containerfiles are made of, to be put together in any way.
+const PIECES: &[&str] = &[
+    "FROM ",
+    "scratch",
+    " AS ",
+    "a",
+    "b",
+    "\n",
+    "\n",
+    "\n",
+    " ",
+    "COPY ",
+    "--from=",
+    "--link",
+    "RUN ",
+    "--mount=",
+    "type=bind",
+    ",",
+    "=",
+    "<<",
+    "-",
+    "EOF",
+    "'",
+    "\"",
+    "\\",
+    "\\\n",
+    "#",
+    "$",
+    "{",
+    "}",
+    ":-",
+    "[",
+    "]",
+    "ENV ",
+    "ARG ",
+    "LABEL ",
+    "ONBUILD ",
+    "HEALTHCHECK ",
+    "CMD ",
+    "SHELL ",
+    "ADD ",
+    "# escape=`\n",
+    "`",
+    "\r\n",
+    "\t",
+    "é",
+    "0",
+    "/",
+    "*",
+    "USER ",
+];

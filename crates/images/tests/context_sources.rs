@@ -313,6 +313,24 @@ fn a_source_that_changed_since_it_was_hashed_is_not_handed_out() {
 }
 
 #[test]
+fn a_source_that_changes_after_it_was_opened_is_not_handed_out_in_full() {
+    let (folder, context) = context(&["a"], "");
+    let path = folder.path().join("a");
+    fs::write(&path, "12345").unwrap();
+    let entry = RecipeEntry::of(EntryKind::File, "a", b"12345");
+    for other in ["12346", "1234", "123456", ""] {
+        fs::write(&path, "12345").unwrap();
+        let mut reader = context.open(&entry).unwrap();
+        fs::write(&path, other).unwrap();
+        let mut buffer = [0; 5];
+        // Also a caller that knows the length, and never reads to the end, is told.
+        let read = reader.read_exact(&mut buffer);
+        let is_told = read.is_err() || (buffer == *b"12345" && other.starts_with("12345"));
+        assert!(is_told, "{other}: {read:?}");
+    }
+}
+
+#[test]
 fn a_staged_folder_has_exactly_the_sources() {
     let (folder, context) = context(&["dir/x", "dir/sub/y", "unused", "empty/"], "");
     fs::set_permissions(folder.path().join("dir/x"), fs::Permissions::from_mode(0o700)).unwrap();

@@ -4,13 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::Context;
 use super::resolve::resolve;
 use super::walk::join;
 use crate::limits::READ_BYTES;
+use crate::stamp::Stamp;
 use crate::{EntryKind, RecipeEntry, Sources};
 
 /// Why something of a recipe cannot be handed out.
@@ -37,8 +39,8 @@ pub enum HandOutError {
     },
 }
 
-/// Reads a source and compares it with its recipe: at the end, or as soon as it is too long, reading
-/// fails with a [`HandOutError::Changed`] when it differs.
+/// Reads a source and compares it with its recipe: before the last byte is handed out, or as soon as
+/// it is too long, reading fails with a [`HandOutError::Changed`] when it differs.
 #[derive(Debug)]
 pub struct SourceReader {
     file: File,
@@ -56,23 +58,25 @@ impl SourceReader {
 
 impl Read for SourceReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() || self.hasher.is_none() {
+        let Some(hasher) = &mut self.hasher else { return Ok(0) };
+        if buffer.is_empty() {
             return Ok(0);
         }
-        let count = self.file.read(buffer)?;
+        // One byte more than the recipe says shows a file that has grown.
+        let wanted = usize::try_from(self.bytes_left).map_or(usize::MAX, |left| left.saturating_add(1));
+        let wanted = wanted.min(buffer.len());
+        let count = self.file.read(&mut buffer[..wanted])?;
+        hasher.update(&buffer[..count]);
         match self.bytes_left.checked_sub(count as u64) {
             Some(left) => self.bytes_left = left,
             None => return Err(self.changed()),
         }
-        if count > 0 {
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(&buffer[..count]);
-            }
-            return Ok(count);
+        // The last byte is handed out only with the right hash, whether or not the caller reads on.
+        if self.bytes_left == 0 {
+            let is_same = self.hasher.take().is_some_and(|hasher| hasher.finalize()[..] == self.sha256);
+            return if is_same { Ok(count) } else { Err(self.changed()) };
         }
-        let is_same = self.bytes_left == 0
-            && self.hasher.take().is_some_and(|hasher| hasher.finalize()[..] == self.sha256);
-        if is_same { Ok(0) } else { Err(self.changed()) }
+        if count == 0 { Err(self.changed()) } else { Ok(count) }
     }
 }
 
@@ -85,19 +89,30 @@ impl Context {
     /// content differs.
     pub fn open(&self, entry: &RecipeEntry) -> Result<SourceReader, HandOutError> {
         let shown = self.show(&entry.path);
-        let changed = || HandOutError::Changed(shown.clone());
         let io = |error: io::Error| HandOutError::Io { path: shown.clone(), source: error };
-        let root = self.open_root().map_err(|problem| io(io::Error::other(problem.message)))?;
-        let resolved = resolve(&root, &entry.path).map_err(|_| changed())?;
-        let is_executable = entry.kind == EntryKind::Executable;
-        if !matches!(entry.kind, EntryKind::File | EntryKind::Executable)
-            || resolved.stamp.is_executable() != is_executable
-        {
-            return Err(changed());
-        }
+        // Nearly every source is no link. Where a link stands in the middle of the path, the kernel
+        // follows it: whatever is found has to have the hash of the recipe.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let descriptor =
-            openat(&root, &*resolved.real, flags, Mode::empty()).map_err(|error| io(error.into()))?;
+        let descriptor = match openat(CWD, self.root.join(&entry.path), flags, Mode::empty()) {
+            Ok(descriptor) => descriptor,
+            Err(Errno::LOOP) => {
+                let root = self.open_root().map_err(|problem| io(io::Error::other(problem.message)))?;
+                let real =
+                    resolve(&root, &entry.path).map_err(|_| HandOutError::Changed(shown.clone()))?.real;
+                openat(&root, &*real, flags, Mode::empty()).map_err(|error| io(error.into()))?
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(HandOutError::Changed(shown)),
+            Err(error) => return Err(io(error.into())),
+        };
+        let stamp = Stamp::of(&fstat(&descriptor).map_err(|error| io(error.into()))?);
+        let is_same_kind = match entry.kind {
+            EntryKind::File => !stamp.is_executable(),
+            EntryKind::Executable => stamp.is_executable(),
+            _ => false,
+        };
+        if stamp.file_type() != FileType::RegularFile || stamp.bytes != entry.bytes || !is_same_kind {
+            return Err(HandOutError::Changed(shown));
+        }
         Ok(SourceReader {
             file: File::from(descriptor),
             hasher: Some(Sha256::new()),
