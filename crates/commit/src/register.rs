@@ -39,12 +39,10 @@ pub enum SwapError {
         now: Option<Box<Head>>,
     },
     /// Nobody can tell yet whether the new head was written; reading again later tells.
-    #[error("it is not known whether the head of {repository}:{tag} was written: {source}")]
+    #[error("it is not known whether the head of {repository} was written: {source}")]
     Unknown {
         /// The repository of the register.
         repository: RepositoryName,
-        /// The tag of the register.
-        tag: Tag,
         /// What happened to the request.
         source: OciError,
     },
@@ -154,7 +152,7 @@ impl<'r, R: Registry> Register<'r, R> {
     }
 
     fn unknown(&self, source: OciError) -> SwapError {
-        SwapError::Unknown { repository: self.repository.clone(), tag: self.tag.clone(), source }
+        SwapError::Unknown { repository: self.repository.clone(), source }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::OciError;
 #[cfg_attr(not(test), expect(dead_code, reason = "only a witness looks into a step"))]
 pub(crate) enum Step<'a> {
     /// A folder is made.
-    MakeFolder(&'a Path),
+    MakeFolder,
     /// An empty file is made that did not exist.
     Create(&'a Path),
     /// Bytes are written at the end of a file.
@@ -80,7 +80,7 @@ impl Disk {
             }
         }
         for folder in missing.into_iter().rev() {
-            let made = self.take("make folder", folder, &Step::MakeFolder(folder), || fs::create_dir(folder));
+            let made = self.take("make folder", folder, &Step::MakeFolder, || fs::create_dir(folder));
             match made {
                 Err(OciError::Disk { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
                 other => other?,

@@ -170,6 +170,7 @@ impl ImageIndex {
 
 /// A manifest of either form.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is read, looked at and dropped")]
 pub enum Manifest {
     /// One image or artifact.
     Image(ImageManifest),

@@ -320,10 +320,7 @@ impl<'s> Draft<'s> {
         }
         let entry = self.state.repositories.get(name).and_then(|found| found.manifests.get(digest));
         for tag in entry.iter().flat_map(|entry| &entry.tags) {
-            let key = (name.clone(), tag.clone());
-            if !self.tags.contains_key(&key) {
-                self.tags.insert(key, None);
-            }
+            self.tags.entry((name.clone(), tag.clone())).or_insert(None);
         }
         for ((repository, _), drafted) in &mut self.tags {
             if repository == name && drafted.as_ref() == Some(digest) {

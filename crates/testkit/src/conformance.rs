@@ -356,7 +356,10 @@ pub async fn referrers_have_type_and_annotations_and_are_filtered(registry: &imp
     expected.sort_by_key(|descriptor| descriptor.digest);
     let digest = &subject.digest;
     assert_eq!(registry.referrers(&name, digest, None).await.expect("are listed"), expected);
-    assert_eq!(registry.referrers(&name, digest, Some("b/y")).await.expect("are listed"), [only.clone()]);
+    assert_eq!(
+        registry.referrers(&name, digest, Some("b/y")).await.expect("are listed"),
+        std::slice::from_ref(&only)
+    );
     assert!(registry.referrers(&repository("other"), digest, None).await.expect("are listed").is_empty());
     assert!(registry.delete_manifest(&name, &only.digest).await.expect("is asked"));
     assert_eq!(registry.referrers(&name, digest, None).await.expect("are listed").len(), 1);

@@ -51,7 +51,7 @@ impl Blobs {
     pub(super) fn size(&self, digest: &Digest) -> Result<Option<u64>, OciError> {
         let path = self.path(digest);
         match fs::metadata(&path) {
-            Ok(found) => Ok(found.is_file().then(|| found.len())),
+            Ok(found) => Ok(found.is_file().then_some(found.len())),
             Err(error) if is_absent(&error) => Ok(None),
             Err(source) => Err(OciError::disk("look at", &path, source)),
         }

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use ringsite_names::Digest;
 
@@ -34,25 +34,40 @@ pub(super) struct Record {
     has_written: AtomicBool,
 }
 
+/// Device and inode of a file: another log has others while we hold this one open.
+type Identity = (u64, u64);
+
 /// What was read of the tag log.
 #[derive(Debug, Default)]
 pub(super) struct View {
     /// Device and inode of the log that was read; none when there was no log.
-    identity: Option<(u64, u64)>,
+    identity: Option<Identity>,
+    /// The log that was read, open so that no other one gets its inode.
+    file: Option<File>,
     is_loaded: bool,
     pub(super) generation: String,
     /// Where the next frame belongs.
     pub(super) offset: u64,
     /// Length of the log when it was read; longer than `offset` when its tail is torn.
     length: u64,
+    /// This process is writing to the log, and has the lock. Until that is durable, and in the state,
+    /// its readers answer from the state before it.
+    is_held: bool,
     pub(super) state: State,
+}
+
+/// A log as it was read from an offset on.
+struct LogRead {
+    bytes: Vec<u8>,
+    identity: Identity,
+    file: File,
 }
 
 /// What a writer keeps between two turns.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     lock: Option<File>,
-    log: Option<(File, (u64, u64))>,
+    log: Option<(File, Identity)>,
     is_started: bool,
     /// The log is known to be durable up to here.
     synced: u64,
@@ -133,7 +148,7 @@ impl Record {
     fn start(&self, session: &mut Session) -> Result<(), OciError> {
         self.finish_layout()?;
         self.has_written.store(true, Ordering::Release);
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = View::default();
+        *self.view_mut() = View::default();
         self.refresh()?;
         self.cut_tail(session)?;
         let is_changed = self.take_over(session)?;
@@ -160,15 +175,17 @@ impl Record {
             return Ok(());
         }
         let frame = log::frame(&changes);
+        self.view_mut().is_held = true;
         let written = self.disk.append(file, &self.paths.log, &frame);
         let written = written.and_then(|()| self.disk.sync(file, &self.paths.log));
-        if let Err(error) = written {
-            if let Err(second) = self.disk.truncate(file, &self.paths.log, offset) {
-                tracing::warn!(%second, "a record that was not confirmed stays in the tag log");
-            }
-            return Err(error);
+        if written.is_err()
+            && let Err(second) = self.disk.truncate(file, &self.paths.log, offset)
+        {
+            tracing::warn!(%second, "a record that was not confirmed stays in the tag log");
         }
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view_mut();
+        view.is_held = false;
+        written?;
         for change in changes {
             view.state.apply(change).expect("changes are decided on this very state");
         }
@@ -176,6 +193,10 @@ impl Record {
         view.length = view.offset;
         session.synced = view.offset;
         Ok(())
+    }
+
+    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes the log anew with only what is there now, under a new generation.
@@ -188,9 +209,10 @@ impl Record {
         self.disk.replace(&self.paths.tmp, &self.paths.log, bytes)?;
         session.log = None;
         session.synced = bytes.len() as u64;
-        let found = self.look_at_log()?;
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        view.identity = found.map(|(identity, _)| identity);
+        let read = self.read_log(bytes.len() as u64)?;
+        let mut view = self.view_mut();
+        view.identity = read.as_ref().map(|read| read.identity);
+        view.file = read.map(|read| read.file);
         view.offset = bytes.len() as u64;
         view.length = view.offset;
         generation.clone_into(&mut view.generation);
@@ -203,7 +225,7 @@ impl Record {
         let Some(index) = self.read_index()? else { return Ok(false) };
         let changes = self.look(|view| {
             self.foreign_changes(view, &note, &index, &|offset| {
-                let (bytes, _) = self.read_log(0)?.unwrap_or_default();
+                let bytes = self.read_log(0)?.map(|read| read.bytes).unwrap_or_default();
                 self.state_at(&bytes, offset)
             })
         })?;
@@ -259,12 +281,13 @@ impl Record {
         let found = self.look_at_log()?;
         let is_current = |view: &View| {
             let length = found.map_or(0, |(_, length)| length);
-            view.is_loaded && view.identity == found.map(|(identity, _)| identity) && view.length == length
+            let is_same = view.identity == found.map(|(identity, _)| identity) && view.length == length;
+            view.is_loaded && (view.is_held || is_same)
         };
         if self.look(is_current) {
             return Ok(());
         }
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view_mut();
         if is_current(&view) {
             return Ok(());
         }
@@ -272,14 +295,16 @@ impl Record {
         if is_same && found.is_some_and(|(_, length)| length >= view.offset) && self.load_more(&mut view)? {
             return Ok(());
         }
+        view.is_loaded = false;
         *view = self.load()?;
         Ok(())
     }
 
     /// Loads the frames behind the view; false when they do not fit and all must be read again.
     fn load_more(&self, view: &mut View) -> Result<bool, OciError> {
-        let Some((bytes, identity)) = self.read_log(view.offset)? else { return Ok(false) };
-        if Some(identity) != view.identity {
+        let Some(read) = self.read_log(view.offset)? else { return Ok(false) };
+        let bytes = read.bytes;
+        if Some(read.identity) != view.identity {
             return Ok(false);
         }
         let Ok(end) = log::replay(&bytes, 0, &mut view.state) else { return Ok(false) };
@@ -317,15 +342,17 @@ impl Record {
 
     fn load_once(&self, note: &Note) -> Result<(View, Option<Vec<Change>>), OciError> {
         let mut view = View { is_loaded: true, ..View::default() };
-        let log = self.read_log(0)?;
-        if let Some((bytes, identity)) = &log {
-            let header = log::read_header(bytes).map_err(|fault| self.damaged(&fault))?;
+        let mut bytes = Vec::new();
+        if let Some(read) = self.read_log(0)? {
+            bytes = read.bytes;
+            view.identity = Some(read.identity);
+            view.file = Some(read.file);
+            let header = log::read_header(&bytes).map_err(|fault| self.damaged(&fault))?;
             let Some((generation, start)) = header else {
                 let reason = "it ends before its first record".to_owned();
                 return Err(self.damaged(&Fault { offset: 0, reason }));
             };
-            let end = log::replay(bytes, start, &mut view.state).map_err(|fault| self.damaged(&fault))?;
-            view.identity = Some(*identity);
+            let end = log::replay(&bytes, start, &mut view.state).map_err(|fault| self.damaged(&fault))?;
             view.generation = generation;
             view.offset = end as u64;
             view.length = bytes.len() as u64;
@@ -335,7 +362,6 @@ impl Record {
             return Ok((view, None));
         }
         let Some(index) = self.read_index()? else { return Ok((view, None)) };
-        let bytes = log.map(|(bytes, _)| bytes).unwrap_or_default();
         let state_at = |offset| self.state_at(&bytes, offset);
         let changes = self.foreign_changes(&view, note, &index, &state_at)?;
         Ok((view, changes))
@@ -357,7 +383,7 @@ impl Record {
         OciError::damaged_file(&self.paths.log, format!("at byte {}: {}", fault.offset, fault.reason))
     }
 
-    fn look_at_log(&self) -> Result<Option<((u64, u64), u64)>, OciError> {
+    fn look_at_log(&self) -> Result<Option<(Identity, u64)>, OciError> {
         match fs::metadata(&self.paths.log) {
             Ok(found) => Ok(Some(((found.dev(), found.ino()), found.len()))),
             Err(error) if is_missing(&error) => Ok(None),
@@ -365,15 +391,15 @@ impl Record {
         }
     }
 
-    fn read_log(&self, offset: u64) -> Result<Option<(Vec<u8>, (u64, u64))>, OciError> {
+    fn read_log(&self, offset: u64) -> Result<Option<LogRead>, OciError> {
         let read = || {
             let mut file = File::open(&self.paths.log)?;
             let found = file.metadata()?;
             let mut bytes =
                 Vec::with_capacity(usize::try_from(found.len() - offset.min(found.len())).unwrap_or(0));
             file.seek(SeekFrom::Start(offset))?;
-            file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
-            Ok((bytes, (found.dev(), found.ino())))
+            (&file).take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
+            Ok(LogRead { bytes, identity: (found.dev(), found.ino()), file })
         };
         match read() {
             Ok(found) => Ok(Some(found)),
@@ -391,14 +417,14 @@ impl Record {
         tracing::warn!(bytes = length - offset, "cutting a record that was never confirmed");
         let file = self.open_log(session, identity)?;
         self.disk.truncate(file, &self.paths.log, offset)?;
-        self.view.write().unwrap_or_else(PoisonError::into_inner).length = offset;
+        self.view_mut().length = offset;
         Ok(())
     }
 
     fn open_log<'s>(
         &self,
         session: &'s mut Session,
-        identity: Option<(u64, u64)>,
+        identity: Option<Identity>,
     ) -> Result<&'s File, OciError> {
         let is_open = session.log.as_ref().is_some_and(|(_, opened)| Some(*opened) == identity);
         if !is_open {
