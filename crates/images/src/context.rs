@@ -10,7 +10,6 @@ mod hand_out;
 mod resolve;
 mod walk;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
@@ -19,6 +18,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use crate::ignore::{Ignore, candidates};
 use crate::limits::IGNORE_BYTES_MAX;
 use crate::names::NEVER_IN_CONTEXT;
+use crate::small_file::read_small;
 use crate::stamp::Stamp;
 use crate::{EntryKind, Problem};
 
@@ -104,20 +104,46 @@ impl Context {
     /// `containerfile` (`<containerfile>.dockerignore`), else its own `.dockerignore`.
     ///
     /// # Errors
-    /// Problems when the ignore file cannot be read or has bad lines.
+    /// Problems when `root` is no folder, or the ignore file cannot be read or has bad lines.
     pub fn new(root: &Path, shown: &Path, containerfile: &Path) -> Result<Self, Vec<Problem>> {
-        let context =
-            Self { root: root.to_path_buf(), shown: shown.to_path_buf(), ignore: Ignore::default() };
-        for file in candidates(root, containerfile) {
-            let shown = match file.strip_prefix(root) {
-                Ok(inside) => shown.join(inside),
+        let bare = Self::bare(root, shown);
+        let open = bare.open_root().map_err(|problem| vec![problem])?;
+        Self::new_below(&open, bare, containerfile, &mut Vec::new())
+    }
+
+    /// Gives the context `bare`, whose folder is open, its ignore file.
+    pub(crate) fn new_below(
+        open: &OwnedFd,
+        bare: Self,
+        containerfile: &Path,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Self, Vec<Problem>> {
+        for file in candidates(&bare.root, containerfile) {
+            let shown = match file.strip_prefix(&bare.root) {
+                Ok(inside) => bare.shown.join(inside),
                 Err(_) => file.clone(),
             };
-            if let Some(text) = read_ignore_file(&file, &shown).map_err(|problem| vec![problem])? {
-                return Ok(Self { ignore: Ignore::read(&shown, &text)?, ..context });
+            let problem = |message: String| {
+                let help = "make it a small text file in UTF-8, or remove it";
+                vec![Problem::in_file(&shown, message, help)]
+            };
+            let read = read_small((open, &bare.root), &file, IGNORE_BYTES_MAX, buffer).map_err(|error| {
+                problem(format!("the ignore file cannot be read: {}", std::io::Error::from(error)))
+            })?;
+            let Some(bytes) = read else { continue };
+            if bytes.len() > IGNORE_BYTES_MAX {
+                return Err(problem(format!("the ignore file is larger than {IGNORE_BYTES_MAX} bytes")));
             }
+            let text = std::str::from_utf8(bytes)
+                .map_err(|_| problem("the ignore file is not UTF-8 text".to_owned()))?;
+            return Ok(Self { ignore: Ignore::read(&shown, text)?, ..bare });
         }
-        Ok(context)
+        Ok(bare)
+    }
+
+    /// Returns the context `root` without an ignore file.
+    pub(crate) fn bare(root: &Path, shown: &Path) -> Self {
+        Self { root: root.to_path_buf(), shown: shown.to_path_buf(), ignore: Ignore::default() }
     }
 
     /// Returns the folder.
@@ -164,22 +190,4 @@ impl Context {
 /// Returns whether a name is that of a folder that is part of no context.
 pub(crate) fn is_never_in_context(name: &str) -> bool {
     NEVER_IN_CONTEXT.contains(&name)
-}
-
-fn read_ignore_file(file: &Path, shown: &Path) -> Result<Option<String>, Problem> {
-    let problem = |message: String| {
-        Problem::in_file(shown, message, "make it a small text file in UTF-8, or remove it")
-    };
-    match fs::metadata(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(problem(format!("the ignore file cannot be read: {error}"))),
-        Ok(metadata) if metadata.len() > IGNORE_BYTES_MAX as u64 => {
-            return Err(problem(format!("the ignore file is larger than {IGNORE_BYTES_MAX} bytes")));
-        }
-        Ok(_) => {}
-    }
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => Err(problem(format!("the ignore file cannot be read: {error}"))),
-    }
 }

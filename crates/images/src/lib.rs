@@ -24,6 +24,7 @@ mod platform;
 mod problem;
 mod project;
 mod recipe;
+mod small_file;
 mod stamp;
 mod survey;
 

@@ -17,6 +17,9 @@ use crate::{EntryKind, Problem};
 /// Bytes of the buffer that names of files are read into: the kernel fills it with about 1,000.
 const NAMES_BYTES: usize = 32 << 10;
 
+/// Entries that room is made for at once: few folders have more.
+const ENTRIES_EXPECTED: usize = 32;
+
 /// Finds what sources mean. `names` is a buffer that can be used again.
 pub(super) fn select(
     context: &Context,
@@ -211,7 +214,13 @@ impl Walk<'_> {
             top.is_left_out = verdict.is_excluded;
             top.above = verdict.inherited;
         }
-        let mut tree = Tree { base: real, named, open: vec![top], entries: Vec::new(), path: String::new() };
+        let mut tree = Tree {
+            base: real,
+            named,
+            open: vec![top],
+            entries: Vec::with_capacity(ENTRIES_EXPECTED),
+            path: String::new(),
+        };
         let mut bare = Vec::new();
         while let Some(folder) = tree.open.pop() {
             let before = tree.entries.len();

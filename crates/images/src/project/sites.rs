@@ -56,12 +56,19 @@ pub(crate) fn read(document: &DeTable<'_>, rings: &[RingName], reader: &mut Read
 }
 
 /// Returns the configuration, or nothing when its parts have mistakes, which are kept already.
+///
+/// Each site that does not say so itself gets the project's `pull`: what is in force must say all
+/// that placing a site needs, because that may be done without a working copy.
 pub(crate) fn configuration(
     rings: &[RingName],
     root: &ImageName,
-    sites: Vec<Site>,
+    mut sites: Vec<Site>,
     gates: BTreeMap<RingName, Gates>,
+    pull: Option<&String>,
 ) -> Option<Configuration> {
+    for site in sites.iter_mut().filter(|site| site.pull.is_none()) {
+        site.pull = pull.cloned();
+    }
     Configuration::new(Declaration { rings: rings.to_vec(), root: root.clone(), sites, gates }).ok()
 }
 

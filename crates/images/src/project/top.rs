@@ -80,7 +80,7 @@ fn assemble(
     let gates = gates::read(document, &rings, &mut reader.findings);
     let sites = sites::read(document, &rings, reader);
     let (root, name, registry) = (root?, name?, registry?);
-    let configuration = sites::configuration(&rings, &root, sites, gates)?;
+    let configuration = sites::configuration(&rings, &root, sites, gates, pull.as_ref())?;
     let sources = Sources { file: input.path, overrides: input.overrides, user };
     Some(Project {
         file: input.folder.join(input.path.file_name().unwrap_or_default()),

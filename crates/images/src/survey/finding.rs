@@ -25,6 +25,7 @@ struct Found {
 #[derive(Default)]
 struct Worker {
     names: Vec<u8>,
+    files: Vec<(RecipeEntry, Option<(String, Stamp)>)>,
 }
 
 /// Finds and hashes the sources of all images.
@@ -81,7 +82,8 @@ fn find(image: &PlannedImage<'_>, cache: &StatCache, worker: &mut Worker) -> Res
     let mut seen: Vec<&StepSources> = Vec::new();
     let mut root = None;
     let mut problems = Vec::new();
-    let mut files: Vec<(RecipeEntry, Option<(String, Stamp)>)> = Vec::new();
+    let files = &mut worker.files;
+    files.clear();
     for step in image.variants.iter().flat_map(|variant| variant.stages.iter().flatten()) {
         let Some(sources) = &step.sources else { continue };
         if seen.contains(&sources) {
@@ -93,7 +95,7 @@ fn find(image: &PlannedImage<'_>, cache: &StatCache, worker: &mut Worker) -> Res
             none => none.insert(context.open_root().map_err(|problem| vec![problem])?),
         };
         match context.select_below(root, &mut worker.names, &request(sources, file, step.step.line)) {
-            Ok(selections) => selections.into_iter().for_each(|selection| take(selection, cache, &mut files)),
+            Ok(selections) => selections.into_iter().for_each(|selection| take(selection, cache, files)),
             Err(found) => problems.extend(found),
         }
     }
@@ -105,7 +107,7 @@ fn find(image: &PlannedImage<'_>, cache: &StatCache, worker: &mut Worker) -> Res
         files.dedup_by(|(a, _), (b, _)| a.path == b.path && a.kind == b.kind);
     }
     let mut found = Found { files: Vec::with_capacity(files.len()), ..Found::default() };
-    for (at, (entry, unread)) in files.into_iter().enumerate() {
+    for (at, (entry, unread)) in files.drain(..).enumerate() {
         found.files.push(entry);
         found.unread.extend(unread.map(|(real, stamp)| (at, real, stamp)));
     }

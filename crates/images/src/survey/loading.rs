@@ -1,15 +1,16 @@
 //! Reads the containerfiles of all images, orders the images, and plans what each takes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
 
 use ringsite_names::ImageName;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
 
 use super::ExternalUse;
 use crate::context::Context;
 use crate::environment::{Heritage, PlanRequest, Planned, Variant, plan};
 use crate::limits::CONTAINERFILE_BYTES_MAX;
+use crate::small_file::read_small;
 use crate::{
     Arguments, Base, Containerfile, ImageDeclaration, Platform, Problem, Project, ProjectNames, ReadRequest,
     graph, normalise, parallel,
@@ -68,7 +69,8 @@ impl Loaded<'_> {
 pub(super) fn load_all<'p>(project: &'p Project, problems: &mut Vec<Problem>) -> Vec<Loaded<'p>> {
     let names = project.names();
     let declarations: Vec<_> = project.images.values().collect();
-    let loaded = parallel::map(&declarations, || (), |(), declaration| load(declaration, &names));
+    let loaded =
+        parallel::map(&declarations, Vec::new, |buffer, declaration| load(declaration, &names, buffer));
     let mut good = Vec::with_capacity(loaded.len());
     for result in loaded {
         match result {
@@ -79,12 +81,17 @@ pub(super) fn load_all<'p>(project: &'p Project, problems: &mut Vec<Problem>) ->
     good
 }
 
-fn load<'p>(declaration: &'p ImageDeclaration, names: &ProjectNames) -> Result<Loaded<'p>, Vec<Problem>> {
+fn load<'p>(
+    declaration: &'p ImageDeclaration,
+    names: &ProjectNames,
+    buffer: &mut Vec<u8>,
+) -> Result<Loaded<'p>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let context =
-        Context::new(&declaration.context, &declaration.context_written, &declaration.containerfile);
+    let bare = Context::bare(&declaration.context, &declaration.context_written);
+    let root = bare.open_root().map_err(|problem| vec![problem])?;
+    let context = Context::new_below(&root, bare, &declaration.containerfile, buffer);
     let context = context.map_err(|found| problems.extend(found)).ok();
-    let bytes = read_containerfile(declaration).map_err(|problem| problems.push(problem)).ok();
+    let bytes = read_containerfile(&root, declaration, buffer).map_err(|problem| problems.push(problem)).ok();
     let mut files = Vec::new();
     for platform in bytes.iter().flat_map(|_| &declaration.platforms) {
         let request = ReadRequest {
@@ -113,18 +120,22 @@ fn load<'p>(declaration: &'p ImageDeclaration, names: &ProjectNames) -> Result<L
     }
 }
 
-fn read_containerfile(declaration: &ImageDeclaration) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::with_capacity(4 << 10);
-    let limit = CONTAINERFILE_BYTES_MAX as u64 + 1;
-    let read =
-        File::open(&declaration.containerfile).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) => {
-            let message = format!("the containerfile cannot be read: {error}");
-            let help = "name a file that can be read as `containerfile` of the image";
-            Err(Problem::in_file(&declaration.containerfile_written, message, help))
-        }
+fn read_containerfile(
+    root: &OwnedFd,
+    declaration: &ImageDeclaration,
+    buffer: &mut Vec<u8>,
+) -> Result<Vec<u8>, Problem> {
+    let place = (root, declaration.context.as_path());
+    let unreadable = |error: Errno| {
+        let message = format!("the containerfile cannot be read: {}", std::io::Error::from(error));
+        let help = "name a file that can be read as `containerfile` of the image";
+        Problem::in_file(&declaration.containerfile_written, message, help)
+    };
+    match read_small(place, &declaration.containerfile, CONTAINERFILE_BYTES_MAX, buffer) {
+        // What is too large is refused by whoever reads it.
+        Ok(Some(bytes)) => Ok(bytes.to_vec()),
+        Ok(None) => Err(unreadable(Errno::NOENT)),
+        Err(error) => Err(unreadable(error)),
     }
 }
 
