@@ -222,7 +222,7 @@ fn the_log_that_somebody_removed_is_made_again_from_the_index() {
 
 #[test]
 fn a_log_that_is_mostly_history_is_written_anew_and_readers_follow() {
-    let bench = Bench::new();
+    let bench = Bench::in_memory();
     run(async {
         let (layout, reader) = (bench.open(), bench.open());
         let mut head = push_tag(&layout, "acme/shop:head", "start").await;

@@ -123,7 +123,7 @@ fn stopping_at(stop: usize, mode: Mode) -> (Witness, Arc<AtomicUsize>) {
 
 fn at_each_step(mode: Mode) {
     for stop in 1.. {
-        let bench = Bench::new();
+        let bench = Bench::in_memory();
         let (witness, steps) = stopping_at(stop, mode);
         let outcome = run(async {
             let layout = bench.open_with(witness);
@@ -182,7 +182,7 @@ fn a_disk_error_at_any_step_is_a_named_error_and_the_same_process_can_go_on() {
 
 #[test]
 fn a_full_disk_is_told_with_what_to_do() {
-    let bench = Bench::new();
+    let bench = Bench::in_memory();
     let witness: Witness = Arc::new(|_| Err(io::Error::from(io::ErrorKind::StorageFull)));
     run(async {
         let layout = bench.open_with(witness);

@@ -236,7 +236,7 @@ fn fault_after(seen: &[Seen], point: usize, seed: u64) -> Option<String> {
             _ => {}
         }
     }
-    let bench = Bench::new();
+    let bench = Bench::in_memory();
     model.write(&bench.root(), &mut Random(seed | 1));
     run(async {
         let layout = bench.open();
@@ -280,14 +280,14 @@ fn first_fault(seen: &[Seen], seeds: u64) -> Option<String> {
 
 #[test]
 fn power_loss_at_any_point_leaves_everything_that_was_confirmed() {
-    let seen = record(&Bench::new());
+    let seen = record(&Bench::in_memory());
     assert!(seen.len() > 80, "only {} steps were seen", seen.len());
     assert_eq!(first_fault(&seen, 3), None);
 }
 
 #[test]
 fn each_sync_that_a_confirmation_rests_on_is_missed_when_it_is_left_out() {
-    let seen = record(&Bench::new());
+    let seen = record(&Bench::in_memory());
     let without = |is_left_out: &dyn Fn(&Seen) -> bool| -> Vec<Seen> {
         let rest: Vec<Seen> = seen.iter().filter(|event| !is_left_out(event)).cloned().collect();
         assert!(rest.len() < seen.len(), "nothing was left out");
