@@ -28,11 +28,15 @@
 //! `sha256:a4cb83907f03cff2d453ec700f42e748ee2f1ef31a22670808fc0da9efc6af91`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ringsite_names::{Digest, Hasher, canonical_json, digest_of};
 use serde::{Deserialize, Serialize};
 
 use crate::names::{ARGUMENTS_ENTRY, CONTAINERFILE_ENTRY, REVISION_HEADER};
+
+/// Bytes that an entry takes in the JSON of a recipe beside its path: field names, size and hash.
+const ENTRY_JSON_BYTES: usize = 128;
 
 /// What one entry of a revision is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,7 +137,8 @@ impl Inputs {
 /// The entries of a revision in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sources {
-    entries: Vec<RecipeEntry>,
+    /// Shared, because the sources of a large image are many and a build hands them on often.
+    entries: Arc<Vec<RecipeEntry>>,
     arguments: Arguments,
     revision: Digest,
 }
@@ -153,7 +158,7 @@ impl Sources {
         }
         entries.extend(files);
         let revision = revision_of(&entries);
-        Self { entries, arguments, revision }
+        Self { entries: Arc::new(entries), arguments, revision }
     }
 
     /// Returns the entries as they stand in the stream.
@@ -233,7 +238,8 @@ pub enum RecipeError {
     },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 #[serde(deny_unknown_fields)]
 struct Stored {
     schema: u64,
@@ -245,7 +251,8 @@ struct Stored {
     built_by: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 #[serde(deny_unknown_fields)]
 struct StoredEntry {
     kind: EntryKind,
@@ -261,22 +268,31 @@ impl Recipe {
     }
 
     /// Returns the RFC 8785 form, which is pushed.
+    ///
+    /// The entries are written one by one: a recipe can have a million of them, and building the
+    /// whole value first would take ten times the memory of the text.
     pub fn to_json(&self) -> Vec<u8> {
-        let entries = self.sources.entries.iter().map(|entry| StoredEntry {
-            kind: entry.kind,
-            path: entry.path.clone(),
-            bytes: entry.bytes,
-            sha256: Digest::Sha256(entry.sha256).to_hex(),
-        });
-        canonical_json(&Stored {
-            schema: 1,
-            revision: self.revision(),
-            entries: entries.collect(),
-            arguments: self.sources.arguments.args.clone(),
-            target: self.sources.arguments.target.clone(),
-            inputs: self.inputs.clone(),
-            built_by: self.built_by.clone(),
-        })
+        let Arguments { args, target } = &self.sources.arguments;
+        let bytes: usize = self.sources.entries.iter().map(|entry| entry.path.len() + ENTRY_JSON_BYTES).sum();
+        let mut json = Vec::with_capacity(bytes + ENTRY_JSON_BYTES * 16);
+        let mut field = |name: &str, value: &[u8]| {
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(value);
+        };
+        field("{\"arguments\":", &canonical_json(args));
+        field(",\"built_by\":", &canonical_json(&self.built_by));
+        field(",\"entries\":[", b"");
+        for (index, entry) in self.sources.entries.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            field(&format!("{comma}{{\"bytes\":{},\"kind\":\"{}\"", entry.bytes, entry.kind.letter()), b"");
+            field(",\"path\":", &canonical_json(&entry.path));
+            field(&format!(",\"sha256\":\"{}\"}}", Digest::Sha256(entry.sha256).to_hex()), b"");
+        }
+        field("],\"inputs\":", &canonical_json(&self.inputs));
+        field(",\"revision\":", &canonical_json(&self.revision()));
+        field(",\"schema\":1,\"target\":", &canonical_json(target));
+        field("}", b"");
+        json
     }
 
     /// Reads a recipe and checks that its revision is the one of its entries.
@@ -305,7 +321,7 @@ impl Recipe {
                 computed: Box::new(computed),
             });
         }
-        let sources = Sources { entries, arguments, revision: computed };
+        let sources = Sources { entries: Arc::new(entries), arguments, revision: computed };
         Ok(Self { sources, inputs: stored.inputs, built_by: stored.built_by })
     }
 }
@@ -402,6 +418,20 @@ mod tests {
         assert_ne!(first, Sources::new(b"G", Arguments::default(), vec![entry.clone()]).revision());
         let target = Arguments { target: Some("t".into()), ..Arguments::default() };
         assert_ne!(first, Sources::new(b"F", target, vec![entry]).revision());
+    }
+
+    #[test]
+    fn the_json_that_is_written_piece_by_piece_is_the_canonical_one() {
+        let mut recipe = recipe();
+        let odd = RecipeEntry::of(EntryKind::Executable, "a \"quoted\"\\\u{1f600}\t", b"");
+        let files = recipe.sources.files().iter().cloned().chain([odd]).collect();
+        for target in [None, Some("stage".to_owned())] {
+            let arguments = Arguments { target, ..recipe.sources.arguments.clone() };
+            recipe.sources = Sources::new(b"FROM scratch\n", arguments, Vec::clone(&files));
+            let json = recipe.to_json();
+            let stored: Stored = serde_json::from_slice(&json).unwrap();
+            assert_eq!(String::from_utf8(json), String::from_utf8(canonical_json(&stored)));
+        }
     }
 
     #[test]
