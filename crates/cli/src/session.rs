@@ -9,6 +9,7 @@ use ringsite_engine::{
     Engine, Intent, LockFileUse, Network, Placing, Setup, Shrink, Sources, StatCacheUse, SystemClock,
 };
 use ringsite_images::{Override, Overrides, Project, RegistryLocation, SettingOrigin};
+use ringsite_names::ProjectName;
 use ringsite_oci::Layout;
 
 use crate::args::{GlobalArgs, SourceArgs};
@@ -79,29 +80,66 @@ impl<'a> Session<'a> {
 
     /// Returns the engine for the project, its working copy included.
     pub(crate) fn engine(&self, project: Project, sources: Sources) -> Result<Engine<Layout>, Failure> {
-        let registry = match &project.registry {
-            RegistryLocation::OciLayout(folder) => Arc::new(Layout::new(folder)),
-            RegistryLocation::Remote { .. } => {
-                return Err(Failure::usage(
-                    "this version of ring keeps its record in an OCI layout only",
-                    "set registry = \"oci-layout:.ring/registry\" in rings.toml, or use --registry oci-layout:PATH",
-                ));
-            }
+        let own = project.folder.join(OWN_FOLDER);
+        let place = Place {
+            registry: project.registry.clone(),
+            name: project.name.clone(),
+            cache: own.join("cache"),
+            scratch: own.join("scratch"),
+        };
+        self.engine_at(place, Some(Arc::new(project)), sources)
+    }
+
+    /// Returns the engine for commands that look at the record only: with a working copy when there is
+    /// one, else for the project and registry that are named.
+    pub(crate) fn reader(&self) -> Result<Engine<Layout>, Failure> {
+        let sources = self.sources(&SourceArgs::default());
+        let (Some(registry), Some(name)) = (&self.args.registry, &self.args.project) else {
+            return self.engine(self.project()?, sources);
+        };
+        if self.project_file().is_ok() {
+            return self.engine(self.project()?, sources);
+        }
+        let registry = RegistryLocation::parse(registry, &self.folder)
+            .map_err(|error| Failure::usage(error.message.clone(), error.help.clone()))?;
+        let name: ProjectName = name.parse().map_err(|error: ringsite_names::NameError| {
+            Failure::usage(error.to_string(), "write it as in rings.toml, for example `acme/shop`")
+        })?;
+        // Two records never share a folder: what is remembered there is about one of them.
+        let own = ringsite_names::Digest::sha256(format!("{registry} {name}").as_bytes()).short(16);
+        let cache = cache_folder().join(own);
+        let place = Place { registry, name, scratch: cache.join("scratch"), cache };
+        self.engine_at(place, None, sources)
+    }
+
+    fn engine_at(
+        &self,
+        place: Place,
+        project: Option<Arc<Project>>,
+        sources: Sources,
+    ) -> Result<Engine<Layout>, Failure> {
+        let RegistryLocation::OciLayout(folder) = &place.registry else {
+            return Err(Failure::usage(
+                format!(
+                    "{} is a server, and this version of ring keeps its record in a folder only",
+                    place.registry
+                ),
+                "set registry = \"oci-layout:.ring/registry\" in rings.toml, or use --registry oci-layout:PATH",
+            ));
         };
         Ok(Engine::new(Setup {
-            registry,
-            project: Arc::new(project),
+            registry: Arc::new(Layout::new(folder)),
+            place: place.registry.to_string(),
+            name: place.name,
+            project,
+            cache: place.cache,
+            scratch: place.scratch,
             clock: Arc::new(SystemClock),
             observer: progress::observer(self.args),
             sources,
             kustomize: find_program("kustomize"),
             programs: program_folders(),
         }))
-    }
-
-    /// Returns the engine for commands that look at the record only.
-    pub(crate) fn reader(&self) -> Result<Engine<Layout>, Failure> {
-        self.engine(self.project()?, self.sources(&SourceArgs::default()))
     }
 
     /// Returns how sources are read.
@@ -132,8 +170,14 @@ impl<'a> Session<'a> {
     /// Returns who asks: the flag, the variable, or the login name.
     fn actor(&self) -> String {
         let given = self.args.actor.clone().or_else(|| env::var("RING_ACTOR").ok());
-        let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
-        given.or_else(login).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
+        let login = || ["USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
+        given.or_else(login).filter(|name| !name.is_empty()).unwrap_or_else(|| {
+            // A container or a job often has a user number and no name.
+            std::fs::metadata("/proc/self").map_or_else(
+                |_| "unknown".to_owned(),
+                |own| format!("uid-{}", std::os::unix::fs::MetadataExt::uid(&own)),
+            )
+        })
     }
 
     /// Returns how long the command may take.
@@ -153,13 +197,34 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Where a record is, and where its caches are.
+struct Place {
+    registry: RegistryLocation,
+    name: ProjectName,
+    cache: PathBuf,
+    scratch: PathBuf,
+}
+
+/// Beside the project file: everything that this program keeps there.
+const OWN_FOLDER: &str = ".ring";
+
 fn flag_of(variable: &str) -> String {
     format!("--{}", variable.trim_start_matches("RING_").to_lowercase().replace('_', "-"))
 }
 
 fn user_folder() -> Option<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))
+    path_variable("XDG_CONFIG_HOME").or_else(|| path_variable("HOME").map(|home| home.join(".config")))
+}
+
+/// Returns the folder for caches of records that have no working copy here.
+fn cache_folder() -> PathBuf {
+    let own =
+        path_variable("XDG_CACHE_HOME").or_else(|| path_variable("HOME").map(|home| home.join(".cache")));
+    own.unwrap_or_else(env::temp_dir).join("ring")
+}
+
+fn path_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Returns the first file of this name on PATH.

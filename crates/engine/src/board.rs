@@ -38,8 +38,10 @@ impl<R: Registry + 'static> Engine<R> {
     }
 
     fn board(&self, state: &State, head: Option<Place>) -> Result<RingState, EngineError> {
-        let configuration = state.configuration().unwrap_or_else(|| self.project.configuration());
-        let rings = configuration.chain().positions().iter().map(|position| self.ring(state, position));
+        let configuration = state.configuration().or_else(|| self.declared_configuration());
+        let ends = [Position::Ante, Position::Post];
+        let positions = configuration.map_or(&ends[..], |known| known.chain().positions());
+        let rings = positions.iter().map(|position| self.ring(state, position));
         Ok(RingState {
             project: self.name().to_string(),
             sequence: head.map_or(0, |head| head.sequence),

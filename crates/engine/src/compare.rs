@@ -19,7 +19,9 @@ impl<R: Registry + 'static> Engine<R> {
     pub async fn diff(&self, from: &Position, to: &Position) -> Result<Diff, EngineError> {
         let record = self.open().await?;
         let state = record.whole_state(&BTreeSet::new()).await?;
-        let configuration = state.configuration().unwrap_or_else(|| self.project.configuration());
+        record.begun()?;
+        let nothing = || EngineError::unknown("nothing is in force yet", "run `ring release` first");
+        let configuration = state.configuration().ok_or_else(nothing)?;
         for ring in [from, to] {
             if !configuration.chain().contains(ring) {
                 let known: Vec<&str> =

@@ -14,7 +14,7 @@ impl<R: Registry + 'static> Engine<R> {
     /// What reading the record meets.
     pub async fn configuration_diff(&self) -> Result<ConfigurationDiff, EngineError> {
         let record = self.open().await?;
-        let declared = self.project.configuration();
+        let declared = self.working_copy()?.configuration();
         let mut changes = Vec::new();
         let in_force = record.state().configuration();
         match in_force {

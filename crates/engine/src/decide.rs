@@ -97,7 +97,7 @@ impl<R: Registry + 'static> Engine<R> {
         // What the working copy declares counts for a release; for a move it is worth a warning.
         let declared = match operation {
             Operation::Configure => None,
-            _ => Some(self.project.configuration().clone()),
+            _ => self.declared_configuration().cloned(),
         };
         Facts { declared, ..Facts::default() }
     }
@@ -127,7 +127,7 @@ impl<R: Registry + 'static> Engine<R> {
                     ring: ring.clone().unwrap_or_else(|| self.first_ring(record.state())),
                     images: images.iter().cloned().collect(),
                     majors: majors.iter().cloned().collect(),
-                    initial_version: self.project.initial_version,
+                    initial_version: self.working_copy()?.initial_version,
                     switches,
                 })
             }
@@ -154,7 +154,7 @@ impl<R: Registry + 'static> Engine<R> {
             Operation::Redo => self.take_back(record, TakeBack::Redo, None, switches).await?,
             Operation::Empty { ring } => Request::Empty(EmptyRequest { ring: ring.clone(), switches }),
             Operation::Configure => Request::Configure(ConfigureRequest {
-                configuration: self.project.configuration().clone(),
+                configuration: self.working_copy()?.configuration().clone(),
                 switches,
             }),
         })
@@ -188,7 +188,8 @@ impl<R: Registry + 'static> Engine<R> {
 
     /// Returns the first ring of the configuration in force, or else of the project file.
     pub(crate) fn first_ring(&self, state: &State) -> Position {
-        state.configuration().unwrap_or_else(|| self.project.configuration()).chain().first().clone()
+        let known = state.configuration().or_else(|| self.declared_configuration());
+        known.map_or(Position::Ante, |known| known.chain().first().clone())
     }
 
     /// Returns what the plan adopts and whose manifest is no longer there.

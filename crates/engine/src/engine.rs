@@ -8,12 +8,11 @@ use ringsite_images::Project;
 use ringsite_ledger::Seen;
 use ringsite_names::{Digest, ImageName, ProjectName, Version};
 use ringsite_oci::Registry;
-use ringsite_rings::{Release, State};
+use ringsite_rings::{Configuration, Release, State};
 
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::event::{Event, Observer};
-use crate::names::CACHE_FOLDER;
 use crate::record::Record;
 use crate::request::Sources;
 
@@ -21,8 +20,16 @@ use crate::request::Sources;
 pub struct Setup<R> {
     /// Where everything is kept.
     pub registry: Arc<R>,
-    /// The working copy: what it declares, and for commands that read the record only, its name.
-    pub project: Arc<Project>,
+    /// The name of the registry, under which this machine remembers the newest head.
+    pub place: String,
+    /// The name of the project.
+    pub name: ProjectName,
+    /// The working copy, for operations that look at it; the record needs none.
+    pub project: Option<Arc<Project>>,
+    /// The folder for what costs only time when it is lost.
+    pub cache: PathBuf,
+    /// The folder for temporary folders.
+    pub scratch: PathBuf,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Receives progress.
@@ -40,7 +47,11 @@ pub struct Setup<R> {
 /// Each operation opens the ledger anew, so one engine serves many requests.
 pub struct Engine<R> {
     pub(crate) registry: Arc<R>,
-    pub(crate) project: Arc<Project>,
+    pub(crate) place: String,
+    pub(crate) name: ProjectName,
+    pub(crate) project: Option<Arc<Project>>,
+    pub(crate) cache: PathBuf,
+    pub(crate) scratch: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Observer,
     pub(crate) sources: Sources,
@@ -51,18 +62,40 @@ pub struct Engine<R> {
 impl<R: Registry + 'static> Engine<R> {
     /// Returns an engine made of `setup`; nothing is read yet.
     pub fn new(setup: Setup<R>) -> Self {
-        let Setup { registry, project, clock, observer, sources, kustomize, programs } = setup;
-        Self { registry, project, clock, observer, sources, kustomize, programs }
+        let Setup {
+            registry,
+            place,
+            name,
+            project,
+            cache,
+            scratch,
+            clock,
+            observer,
+            sources,
+            kustomize,
+            programs,
+        } = setup;
+        Self { registry, place, name, project, cache, scratch, clock, observer, sources, kustomize, programs }
     }
 
     /// Returns the name of the project.
     pub(crate) fn name(&self) -> &ProjectName {
-        &self.project.name
+        &self.name
     }
 
-    /// Returns the folder for what costs only time when it is lost.
-    pub(crate) fn cache_folder(&self) -> PathBuf {
-        self.project.folder.join(CACHE_FOLDER)
+    /// Returns the working copy, for an operation that cannot do without.
+    pub(crate) fn working_copy(&self) -> Result<&Arc<Project>, EngineError> {
+        self.project.as_ref().ok_or_else(|| {
+            EngineError::unknown(
+                "this looks at the project's files, and there is no rings.toml here",
+                "go to the project's folder, or name it with -C",
+            )
+        })
+    }
+
+    /// Returns what the working copy declares, when there is one.
+    pub(crate) fn declared_configuration(&self) -> Option<&Configuration> {
+        self.project.as_ref().map(|project| project.configuration())
     }
 
     /// Opens the record as it is now.
@@ -75,7 +108,7 @@ impl<R: Registry + 'static> Engine<R> {
 
     /// Returns this machine's memory of the newest head.
     pub(crate) fn seen(&self) -> Seen {
-        Seen::new(&self.cache_folder(), &self.project.registry.to_string(), self.name())
+        Seen::new(&self.cache, &self.place, self.name())
     }
 
     /// Returns a release that a ring holds, which the record must have.

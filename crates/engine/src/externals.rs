@@ -62,7 +62,7 @@ impl<R: Registry + 'static> Engine<R> {
     }
 
     fn write_lock(&self, lock: &LockFile) -> Result<(), EngineError> {
-        let written = lock.write(&self.project.folder);
+        let written = lock.write(&self.working_copy()?.folder);
         written.map(|_| ()).map_err(|error| EngineError::Disk {
             action: "write",
             path: error.path,
@@ -76,7 +76,7 @@ impl<R: Registry + 'static> Engine<R> {
     /// Every problem of the project's files; a reference that cannot be reached, and nothing is written.
     pub async fn update(&self, texts: &[String]) -> Result<Update, EngineError> {
         let survey = self.survey().await?;
-        let mut lock = LockFile::read(&self.project.folder)?;
+        let mut lock = LockFile::read(&self.working_copy()?.folder)?;
         let mut pins = Vec::new();
         let used = survey.externals();
         for (reference, uses) in &used {

@@ -1,13 +1,9 @@
 //! Strings that other programs or later runs see.
 
-/// Below the project folder: caches; written and read by this program only.
-pub(crate) const CACHE_FOLDER: &str = ".ring/cache";
 /// In the cache folder: the stat cache.
 pub(crate) const STAT_CACHE: &str = "stat";
 /// In the cache folder: the head up to which the tags were brought up to date.
 pub(crate) const PROJECTED: &str = "projected";
-/// Below the project folder: temporary folders of this program.
-pub(crate) const SCRATCH_FOLDER: &str = ".ring/scratch";
 /// In a `place` entry: the outcome of a site whose artifact is published.
 pub(crate) const PLACED: &str = "placed";
 /// In the cache folder: the head up to which every site was placed.

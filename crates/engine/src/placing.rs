@@ -19,7 +19,7 @@ use crate::engine::{Engine, request_digest};
 use crate::error::EngineError;
 use crate::event::Event;
 use crate::limits::{ATTEMPTS_MAX, PROJECTION_ROUNDS_MAX};
-use crate::names::{PLACED, PLACED_UP_TO, PROJECTED, SCRATCH_FOLDER};
+use crate::names::{PLACED, PLACED_UP_TO, PROJECTED};
 use crate::operate::pause;
 use crate::record::Record;
 use crate::request::{Intent, Shrink};
@@ -92,7 +92,7 @@ impl<R: Registry + 'static> Engine<R> {
         let environment = &shelf.environments[&key];
         let pins = image.release(root.name.clone(), root.version);
         let hosts = self.hosts();
-        let source = self.project.source.as_deref();
+        let source = image.source.as_deref();
         let request = SiteRequest { project: self.name(), site, root: &pins, hosts: &hosts, source };
         let kustomize = self.kustomize();
         let artifact =
@@ -102,7 +102,8 @@ impl<R: Registry + 'static> Engine<R> {
 
     /// Returns the names by which clusters and people know the registry.
     pub(crate) fn hosts(&self) -> Hosts {
-        Hosts { pull: self.project.pull.clone(), registry: None }
+        // What a site pulls from is part of the site: the record must be enough to place it.
+        Hosts { pull: None, registry: None }
     }
 
     /// Returns the program that renders objects, when there is one.
@@ -110,7 +111,7 @@ impl<R: Registry + 'static> Engine<R> {
         self.kustomize.clone().map(|program| Kustomize {
             program,
             timeout: RENDER_TIMEOUT,
-            scratch: self.project.folder.join(SCRATCH_FOLDER),
+            scratch: self.scratch.clone(),
         })
     }
 
@@ -304,7 +305,7 @@ impl<R: Registry + 'static> Engine<R> {
 
     /// Returns whether this machine knows that every site was placed up to `head`.
     pub(crate) fn is_placed(&self, head: &Place) -> bool {
-        let seen = std::fs::read_to_string(self.cache_folder().join(PLACED_UP_TO));
+        let seen = std::fs::read_to_string(self.cache.join(PLACED_UP_TO));
         seen.is_ok_and(|seen| seen == head.digest.to_string())
     }
 
@@ -319,8 +320,8 @@ impl<R: Registry + 'static> Engine<R> {
             return;
         };
         // The files save time only; a machine that cannot write them does the work again.
-        let folder = self.cache_folder();
-        let _ = std::fs::create_dir_all(&folder);
+        let folder = &self.cache;
+        let _ = std::fs::create_dir_all(folder);
         let _ = std::fs::write(folder.join(PLACED_UP_TO), head.digest.to_string());
         if self.is_projected(before) {
             // A `place` entry changes no tag of an image.

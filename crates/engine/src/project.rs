@@ -112,7 +112,7 @@ impl<R: Registry + 'static> Engine<R> {
     /// Surveys the working copy, and pins external images that have no pin yet.
     pub(crate) async fn declare(&self) -> Result<Declared, EngineError> {
         let survey = self.survey().await?;
-        let mut lock = LockFile::read(&self.project.folder)?;
+        let mut lock = LockFile::read(&self.working_copy()?.folder)?;
         self.pin_missing(&survey, &mut lock).await?;
         let desired = survey.desired(&lock)?;
         Ok(Declared { survey, lock, desired })
@@ -121,8 +121,8 @@ impl<R: Registry + 'static> Engine<R> {
     /// Surveys the working copy, on a thread that may wait.
     pub(crate) async fn survey(&self) -> Result<Arc<Survey>, EngineError> {
         let begin = Instant::now();
-        let project = Arc::clone(&self.project);
-        let (trust, path) = (self.sources.cache, self.cache_folder().join(STAT_CACHE));
+        let project = Arc::clone(self.working_copy()?);
+        let (trust, path) = (self.sources.cache, self.cache.join(STAT_CACHE));
         let worker = tokio::task::spawn_blocking(move || survey(&project, trust, &path));
         let survey =
             worker.await.map_err(|error| EngineError::Bug(format!("the survey stopped: {error}")))??;
@@ -135,55 +135,18 @@ impl<R: Registry + 'static> Engine<R> {
     /// # Errors
     /// An image that is not declared; every problem of the project's files.
     pub fn images(&self, names: &[ImageName], sources: Listed) -> Result<ImagesView, EngineError> {
-        if let Some(missing) = names.iter().find(|name| !self.project.images.contains_key(*name)) {
-            let known: Vec<&str> = self.project.images.keys().map(ImageName::as_str).collect();
+        let project = self.working_copy()?;
+        if let Some(missing) = names.iter().find(|name| !project.images.contains_key(*name)) {
+            let known: Vec<&str> = project.images.keys().map(ImageName::as_str).collect();
             return Err(EngineError::unknown(
                 format!("there is no image `{missing}`"),
                 format!("the images are {}", known.join(", ")),
             ));
         }
-        let survey = survey(&self.project, self.sources.cache, &self.cache_folder().join(STAT_CACHE))?;
-        let lock = LockFile::read(&self.project.folder)?;
+        let survey = survey(project, self.sources.cache, &self.cache.join(STAT_CACHE))?;
+        let lock = LockFile::read(&self.working_copy()?.folder)?;
         let chosen = survey.definitions().iter().filter(|one| names.is_empty() || names.contains(&one.image));
-        Ok(ImagesView { images: chosen.map(|one| self.image_view(one, &lock, sources)).collect() })
-    }
-
-    fn image_view(&self, definition: &Definition, lock: &LockFile, sources: Listed) -> ImageView {
-        let declaration = &definition.declaration;
-        let variant = definition.variants.first().expect("an image has a platform");
-        let stages = variant.needed.iter().map(|index| {
-            let stage = &variant.containerfile.stages[*index];
-            stage.name.clone().unwrap_or_else(|| index.to_string())
-        });
-        let needs_run = variant.containerfile.first_run(&variant.needed).is_some();
-        ImageView {
-            image: definition.image.to_string(),
-            context: declaration.context_written.display().to_string(),
-            containerfile: declaration.containerfile_written.display().to_string(),
-            root: definition.image == self.project.root,
-            builder: match (declaration.builder.as_str(), needs_run) {
-                ("auto", false) => "native".to_owned(),
-                ("auto", true) => "external".to_owned(),
-                (named, _) => named.to_owned(),
-            },
-            stages: stages.collect(),
-            dependencies: definition.dependencies.iter().map(ToString::to_string).collect(),
-            externals: definition
-                .externals
-                .iter()
-                .map(|external| ExternalView {
-                    reference: external.reference.to_string(),
-                    digest: lock.digest(&external.reference).map(|digest| digest.to_string()),
-                })
-                .collect(),
-            revision: definition.sources.revision().to_string(),
-            // Without every pin the inputs are not known yet.
-            inputs: definition.inputs(lock).map(|inputs| inputs.digest().to_string()).unwrap_or_default(),
-            sources: match sources {
-                Listed::No => Vec::new(),
-                Listed::Yes => definition.sources.entries().iter().map(source_view).collect(),
-            },
-        }
+        Ok(ImagesView { images: chosen.map(|one| image_view(&project.root, one, &lock, sources)).collect() })
     }
 
     /// Returns every problem of containerfiles, sources and environments; none when all is well.
@@ -191,15 +154,16 @@ impl<R: Registry + 'static> Engine<R> {
     /// # Errors
     /// What this machine meets.
     pub fn check(&self) -> Result<Option<Problems>, EngineError> {
+        let project = self.working_copy()?;
         let mut problems: Vec<Problem> = Vec::new();
-        if let Err(found) = survey(&self.project, self.sources.cache, &self.cache_folder().join(STAT_CACHE)) {
+        if let Err(found) = survey(project, self.sources.cache, &self.cache.join(STAT_CACHE)) {
             problems.extend(found.into_vec());
         }
         match self.check_environments() {
             Ok(()) => {}
             Err(EngineError::Environment(found)) => problems.extend(found.as_slice().iter().map(|one| {
                 let place = if one.field.is_empty() { String::new() } else { format!("{}: ", one.field) };
-                let file = self.project.folder.join(&one.file);
+                let file = project.folder.join(&one.file);
                 Problem::in_file(&file, format!("{place}{}", one.message), one.help.clone())
             })),
             Err(EngineError::Problems(found)) => problems.extend(found.into_vec()),
@@ -211,7 +175,7 @@ impl<R: Registry + 'static> Engine<R> {
     /// Checks what the environments of the declared sites refer to, before anything is built.
     fn check_environments(&self) -> Result<(), EngineError> {
         let environments: BTreeSet<&EnvironmentName> =
-            self.project.configuration().sites().iter().map(|site| &site.environment).collect();
+            self.working_copy()?.configuration().sites().iter().map(|site| &site.environment).collect();
         if environments.is_empty() {
             return Ok(());
         }
@@ -222,7 +186,7 @@ impl<R: Registry + 'static> Engine<R> {
     /// Reads the environments of the working copy, which the root image copies.
     fn environments(&self) -> Result<Tree, EngineError> {
         let mut tree = Tree::new();
-        for file in self.project.environment_files()? {
+        for file in self.working_copy()?.environment_files()? {
             tree.insert(&file.path, &file.bytes, file.is_executable)
                 .map_err(|error| EngineError::unknown(error.to_string(), "rename the file"))?;
         }
@@ -263,6 +227,44 @@ pub(crate) fn platforms_of(survey: &Survey, reference: &Reference) -> Vec<Platfo
     let platforms: BTreeSet<Platform> =
         uses.flat_map(|one| one.declaration.platforms.iter().cloned()).collect();
     platforms.into_iter().collect()
+}
+
+fn image_view(root: &ImageName, definition: &Definition, lock: &LockFile, sources: Listed) -> ImageView {
+    let declaration = &definition.declaration;
+    let variant = definition.variants.first().expect("an image has a platform");
+    let stages = variant.needed.iter().map(|index| {
+        let stage = &variant.containerfile.stages[*index];
+        stage.name.clone().unwrap_or_else(|| index.to_string())
+    });
+    let needs_run = variant.first_run().is_some();
+    ImageView {
+        image: definition.image.to_string(),
+        context: declaration.context_written.display().to_string(),
+        containerfile: declaration.containerfile_written.display().to_string(),
+        root: definition.image == *root,
+        builder: match (declaration.builder.as_str(), needs_run) {
+            ("auto", false) => "native".to_owned(),
+            ("auto", true) => "external".to_owned(),
+            (named, _) => named.to_owned(),
+        },
+        stages: stages.collect(),
+        dependencies: definition.dependencies.iter().map(ToString::to_string).collect(),
+        externals: definition
+            .externals
+            .iter()
+            .map(|external| ExternalView {
+                reference: external.reference.to_string(),
+                digest: lock.digest(&external.reference).map(|digest| digest.to_string()),
+            })
+            .collect(),
+        revision: definition.sources.revision().to_string(),
+        // Without every pin the inputs are not known yet.
+        inputs: definition.inputs(lock).map(|inputs| inputs.digest().to_string()).unwrap_or_default(),
+        sources: match sources {
+            Listed::No => Vec::new(),
+            Listed::Yes => definition.sources.entries().iter().map(source_view).collect(),
+        },
+    }
 }
 
 fn source_view(entry: &ringsite_images::RecipeEntry) -> SourceView {

@@ -48,8 +48,8 @@ impl<R: Registry + 'static> Engine<R> {
             record.refresh().await?;
             if record.head().is_some_and(|now| now.digest == head.digest) {
                 // The file saves time only; a machine that cannot write it does the work again.
-                let _ = std::fs::create_dir_all(self.cache_folder());
-                let _ = std::fs::write(self.cache_folder().join(PROJECTED), head.digest.to_string());
+                let _ = std::fs::create_dir_all(&self.cache);
+                let _ = std::fs::write(self.cache.join(PROJECTED), head.digest.to_string());
                 self.phase("write the tags", begin);
                 return Ok(());
             }
@@ -62,7 +62,7 @@ impl<R: Registry + 'static> Engine<R> {
 
     /// Returns whether this machine knows that the tags are those of `head`.
     pub(crate) fn is_projected(&self, head: Option<Place>) -> bool {
-        let seen = std::fs::read_to_string(self.cache_folder().join(PROJECTED));
+        let seen = std::fs::read_to_string(self.cache.join(PROJECTED));
         head.is_some_and(|head| seen.is_ok_and(|seen| seen == head.digest.to_string()))
     }
 
@@ -72,7 +72,7 @@ impl<R: Registry + 'static> Engine<R> {
         given: &[(ImageName, Version)],
     ) -> Result<(), EngineError> {
         let mut images: BTreeSet<ImageName> = standing(record.state());
-        images.extend(self.project.images.keys().cloned());
+        images.extend(self.project.iter().flat_map(|project| project.images.keys().cloned()));
         images.extend(given.iter().map(|(image, _)| image.clone()));
         let state = record.whole_state(&images).await?;
         let root = state.configuration().map(|known| known.root().clone());

@@ -184,12 +184,12 @@ impl<R: Registry + 'static> Engine<R> {
             epoch: inputs.epoch,
             sources: Arc::new(definition.sources.clone()),
             inputs,
-            pins: is_root.then(|| self.pins(with)),
+            pins: if *is_root { Some(self.pins(with)?) } else { None },
         };
         let bases = self.bases(definition, declared, with).await?;
         let builder = self.builder_for(definition)?;
         let built = builder.build(&step, &definition.context, &bases, &*self.registry).await?;
-        if self.project.sbom.is_some() {
+        if self.working_copy()?.sbom.is_some() {
             let document = Bytes::from(ringsite_build::sbom(&built, &step, &bases));
             let image = built.descriptor();
             ringsite_build::push_sbom(&*self.registry, &step.repository, &image, document).await?;
@@ -199,19 +199,23 @@ impl<R: Registry + 'static> Engine<R> {
 
     /// Returns the builder of an image.
     fn builder_for(&self, _definition: &Definition) -> Result<Native, EngineError> {
-        Ok(Native::new(Some(&self.cache_folder())))
+        Ok(Native::new(Some(&self.cache)))
     }
 
     /// Returns what the root image says about every other image.
-    fn pins(&self, with: &BTreeMap<ImageName, (Version, Digest)>) -> Bytes {
+    fn pins(&self, with: &BTreeMap<ImageName, (Version, Digest)>) -> Result<Bytes, EngineError> {
         let images: serde_json::Map<String, serde_json::Value> = with
             .iter()
             .map(|(image, (version, digest))| {
                 (image.to_string(), serde_json::json!({"version": version, "digest": digest}))
             })
             .collect();
-        let pins = serde_json::json!({"schema": 1, "project": self.name(), "images": images});
-        Bytes::from(canonical_json(&pins))
+        let mut pins = serde_json::json!({"schema": 1, "project": self.name(), "images": images});
+        if let Some(source) = &self.working_copy()?.source {
+            // Site artifacts name it, and they are made from the root image alone.
+            pins["source"] = source.clone().into();
+        }
+        Ok(Bytes::from(canonical_json(&pins)))
     }
 
     /// Returns the images that one image is built from, all of them in our registry.

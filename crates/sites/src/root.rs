@@ -36,6 +36,8 @@ pub struct RootImage {
     pub environments: Tree,
     /// The project that the image says it is of.
     pub project: ProjectName,
+    /// Where the sources are published, when the image says so.
+    pub source: Option<String>,
     /// Version and digest of every other image of the project.
     pub images: BTreeMap<ImageName, ImageOfRoot>,
 }
@@ -162,6 +164,7 @@ pub async fn read_root(
         labels: config.config.labels,
         environments,
         project: images.project,
+        source: images.source,
         images: images.images,
     })
 }
@@ -263,6 +266,8 @@ impl Read for PieceReader {
 struct ImagesFile {
     schema: u32,
     project: ProjectName,
+    #[serde(default)]
+    source: Option<String>,
     images: BTreeMap<ImageName, ImageOfRoot>,
 }
 

@@ -2,7 +2,7 @@
 
 use ringsite_testkit::ProjectFolder;
 
-use crate::run::{answer, ring};
+use crate::run::{answer, ring, ring_with};
 
 #[test]
 fn a_release_places_the_sites_of_its_ring_and_a_promotion_those_of_the_next() {
@@ -95,4 +95,31 @@ fn the_difference_between_rings_reaches_down_to_the_files_of_a_site() {
             .any(|one| one["diff"].as_str().unwrap().contains("43"))
     );
     ring(&project, &["diff", "--from", "developers", "--to", "nowhere"]).exits(2);
+}
+
+#[test]
+fn a_site_is_placed_from_the_record_alone() {
+    let project = ProjectFolder::shop();
+    project.edit(
+        "rings.toml",
+        "root = \"shop\"",
+        "root = \"shop\"\npull = \"registry.example.com\"\nsource = \"https://example.com/shop\"",
+    );
+    let report = answer(&project, &["release"]);
+    let elsewhere = ProjectFolder::empty();
+    let registry = format!("oci-layout:{}", project.path(".ring/registry").display());
+    let record = ["--registry", registry.as_str(), "--project", "acme/shop"];
+    let cache = elsewhere.path("cache").display().to_string();
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<&str> = arguments.iter().chain(&record).copied().collect();
+        ring_with(&elsewhere, &arguments, &[("XDG_CACHE_HOME", &cache)])
+    };
+    let placement = run(&["place", "dev", "--output", "out", "-o", "json"]).exits(0).json();
+    assert_eq!(placement["changed"], false);
+    assert_eq!(placement["sites"][0]["digest"], report["sites"][0]["digest"]);
+    assert!(elsewhere.read("out/dev/kustomization.yaml").contains("registry.example.com/acme/shop/api"));
+    let state = run(&["state", "-o", "json"]).exits(0).json();
+    assert_eq!(state["rings"][1]["root"], "0.1.0");
+    run(&["ledger", "verify"]).exits(0);
+    run(&["release"]).exits(2);
 }
