@@ -238,10 +238,18 @@ pub enum RecipeError {
     },
 }
 
+/// The one field that every form of a recipe has.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    schema: u64,
+}
+
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(Serialize))]
 #[serde(deny_unknown_fields)]
 struct Stored {
+    #[allow(dead_code, reason = "it was checked before the rest was read")]
     schema: u64,
     revision: Digest,
     entries: Vec<StoredEntry>,
@@ -300,7 +308,7 @@ impl Recipe {
     /// # Errors
     /// `RecipeError` when the text is no recipe, has another schema, or contradicts itself.
     pub fn from_json(bytes: &[u8]) -> Result<Self, RecipeError> {
-        let schema = serde_json::from_slice::<serde_json::Value>(bytes)?["schema"].as_u64().unwrap_or(0);
+        let Version { schema } = serde_json::from_slice(bytes)?;
         if schema != 1 {
             return Err(RecipeError::Schema(schema));
         }
