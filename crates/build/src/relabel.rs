@@ -8,7 +8,7 @@ use ringsite_names::Digest;
 use ringsite_oci::{Descriptor, Registry};
 
 use crate::error::BuildError;
-use crate::layer::{Content, Contents, Entry, Inline, LayerCache, LayerWriter};
+use crate::layer::{Content, Contents, Entry, Inline, LayerCache, LayerWriter, Part};
 use crate::names::PINS_FILE;
 use crate::native::{Assembly, assemble, own_history, pins_text, push_image};
 use crate::step::{BuildStep, Built, BuiltPlatform, Phases};
@@ -76,9 +76,9 @@ pub(crate) async fn put_pins(
         threads: 1,
         cache: LayerCache::new(None),
     };
-    let entries = vec![Entry::directory(folder), file].into();
+    let part = Part::whole(vec![Entry::directory(folder), file]);
     let contents = Contents::without_context(step.sources.clone());
-    let layers = writer.put_all(registry, &contents, vec![entries]).await?;
+    let layers = writer.put_all(registry, &contents, vec![part]).await?;
     let [layer] = layers.try_into().expect("one part becomes one layer");
     Ok((layer.descriptor, layer.diff_id))
 }

@@ -20,7 +20,7 @@ pub(crate) const KEPT_FILES: [&str; 2] = ["etc/passwd", "etc/group"];
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     /// The entries sorted by path, none twice.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Arc<Vec<Entry>>,
     /// Paths that are taken away from lower layers, sorted.
     pub(crate) whiteouts: Vec<Box<str>>,
     /// Folders whose content in lower layers is taken away, sorted.
@@ -32,7 +32,7 @@ pub(crate) struct Index {
 impl Index {
     /// Returns the index of a layer that is being built.
     pub(crate) fn of_entries(entries: Vec<Entry>) -> Self {
-        Self { entries, ..Self::default() }
+        Self { entries: Arc::new(entries), ..Self::default() }
     }
 
     /// Returns the entry at exactly `path`.
@@ -87,7 +87,7 @@ pub(crate) fn read_index(
         reading.member(tar, member, origin, is_layer, &mut buffer)?;
     }
     let mut index = reading.index;
-    index.entries = reading.entries.into_values().collect();
+    index.entries = Arc::new(reading.entries.into_values().collect());
     index.whiteouts.sort_unstable();
     index.opaques.sort_unstable();
     Ok(index)

@@ -71,7 +71,8 @@ pub(super) fn read(cache: &Path, layer: &Digest, origin: &Arc<Origin>) -> Option
         Some(Entry { path, mode, uid, gid, content })
     });
     let StoredIndex { whiteouts, opaques, kept, .. } = stored;
-    Some(Index { entries: entries.collect::<Option<_>>()?, whiteouts, opaques, kept })
+    let entries = Arc::new(entries.collect::<Option<_>>()?);
+    Some(Index { entries, whiteouts, opaques, kept })
 }
 
 /// Keeps the index of a layer; a cache that cannot be written costs time only.

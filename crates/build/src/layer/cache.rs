@@ -13,7 +13,11 @@ use crate::layer::entry::Entry;
 use crate::names::{CACHE_LAYERS, LAYER_KEY_HEADER};
 
 /// Returns the key of a layer: the sha256 of everything that decides over its bytes.
-pub(crate) fn layer_key(entries: &[Entry], epoch: u64, sources: &Sources) -> Digest {
+pub(crate) fn layer_key<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    epoch: u64,
+    sources: &Sources,
+) -> Digest {
     let mut hasher = Hasher::sha256();
     hasher.update(LAYER_KEY_HEADER.as_bytes());
     let mut frame = String::with_capacity(256);

@@ -1,11 +1,43 @@
 //! Cuts the entries of a large copy into parts; the module above says by which rule.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ringsite_images::Sources;
 
 use crate::layer::entry::Entry;
 use crate::limits::{PART_BYTES, PARTS_MAX};
+
+/// The entries of one layer: a range of what an instruction writes, and folders to repeat.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    entries: Arc<Vec<Entry>>,
+    range: Range<usize>,
+    extra: Vec<Entry>,
+}
+
+impl Part {
+    /// Returns a part; `extra` is sorted, and none of it is in the range.
+    pub(crate) fn new(entries: Arc<Vec<Entry>>, range: Range<usize>, extra: Vec<Entry>) -> Self {
+        Self { entries, range, extra }
+    }
+
+    /// Returns a part that holds all of `entries`, which are sorted.
+    pub(crate) fn whole(entries: Vec<Entry>) -> Self {
+        Self { range: 0..entries.len(), entries: Arc::new(entries), extra: Vec::new() }
+    }
+
+    /// Returns the entries in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let mut own = self.entries[self.range.clone()].iter().peekable();
+        let mut extra = self.extra.iter().peekable();
+        std::iter::from_fn(move || match (own.peek(), extra.peek()) {
+            (Some(one), Some(other)) if one.path < other.path => own.next(),
+            (_, Some(_)) => extra.next(),
+            (_, None) => own.next(),
+        })
+    }
+}
 
 /// Bytes that an entry costs beside its content: its header and padding.
 const ENTRY_BYTES: u64 = 1024;

@@ -18,6 +18,7 @@ use crate::layer::cache::{LayerCache, Note, layer_key};
 use crate::layer::content::{Contents, hand_out_failed};
 use crate::layer::entry::{Entry, Origin, source_file};
 use crate::layer::gzip::compress;
+use crate::layer::parts::Part;
 use crate::layer::spool::{Spool, needed, origin_text};
 use crate::layer::tar::write_tar;
 
@@ -56,24 +57,24 @@ impl LayerWriter {
         &self,
         registry: &impl Registry,
         contents: &Contents,
-        parts: Vec<Arc<[Entry]>>,
+        parts: Vec<Part>,
     ) -> Result<Vec<Layer>, BuildError> {
         let mut layers = Vec::with_capacity(parts.len());
         let mut missing = Vec::new();
-        for entries in &parts {
-            let key = layer_key(entries, self.epoch, &contents.sources);
+        for part in &parts {
+            let key = layer_key(part.iter(), self.epoch, &contents.sources);
             let known = self.known(registry, &key).await?;
             if known.is_none() {
-                missing.push(entries);
+                missing.push(part);
             }
             layers.push((key, known));
         }
-        let contents = take_out(registry, contents, missing.into_iter().flat_map(|part| part.iter())).await?;
+        let contents = take_out(registry, contents, missing.into_iter().flat_map(Part::iter)).await?;
         let mut whole = Vec::with_capacity(layers.len());
-        for ((key, known), entries) in layers.into_iter().zip(parts) {
+        for ((key, known), part) in layers.into_iter().zip(parts) {
             whole.push(match known {
                 Some(layer) => layer,
-                None => self.put(registry, &contents, entries, &key).await?,
+                None => self.put(registry, &contents, part, &key).await?,
             });
         }
         Ok(whole)
@@ -95,14 +96,14 @@ impl LayerWriter {
         &self,
         registry: &impl Registry,
         contents: &Contents,
-        entries: Arc<[Entry]>,
+        part: Part,
         key: &Digest,
     ) -> Result<Layer, BuildError> {
         let (sender, stream) = BlobStream::channel(None);
         let (contents, epoch, threads) = (contents.clone(), self.epoch, self.threads);
         let work = spawn_blocking(move || {
             let mut sender = sender;
-            let produce = |sink: &mut dyn io::Write| write_tar(&entries, epoch, &contents, sink);
+            let produce = |sink: &mut dyn io::Write| write_tar(part.iter(), epoch, &contents, sink);
             let take = |member: Bytes| sender.send_blocking(member).map_err(io::Error::other);
             let made = compress(threads, produce, take);
             match &made {

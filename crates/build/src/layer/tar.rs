@@ -16,8 +16,8 @@ const ZEROS: [u8; BLOCK] = [0; BLOCK];
 ///
 /// # Errors
 /// What opening or reading a source says; an error of `sink` comes as a `Worker` error.
-pub(crate) fn write_tar(
-    entries: &[Entry],
+pub(crate) fn write_tar<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
     epoch: u64,
     contents: &Contents,
     sink: &mut dyn Write,

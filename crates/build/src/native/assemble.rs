@@ -16,7 +16,7 @@ use ringsite_oci::{Descriptor, History, ImageConfig, ImageIndex, ImageManifest, 
 use crate::base::LoadedImage;
 use crate::builder::Builder;
 use crate::error::{BuildError, Place};
-use crate::layer::{Content, Contents, Entry, Inline, Layer, LayerCache, LayerWriter, cut, part_bytes_for};
+use crate::layer::{Content, Contents, Inline, Layer, LayerCache, LayerWriter, Part, cut, part_bytes_for};
 use crate::limits::LAYERS_ADDED_MAX;
 use crate::names::PINS_FILE;
 use crate::native::Native;
@@ -126,7 +126,7 @@ fn epoch_of(step: &BuildStep) -> u64 {
 }
 
 /// Cuts every layer into parts, all in so few that the image stays below the limit.
-fn parts_of(added: &[Added], contents: &Contents) -> Vec<Vec<Arc<[Entry]>>> {
+fn parts_of(added: &[Added], contents: &Contents) -> Vec<Vec<Part>> {
     let sources = &contents.sources;
     let bytes = |layer: &Added| layer.index.entries.iter().map(|entry| entry.bytes(sources)).sum::<u64>();
     let mut sizes: Vec<u64> = added.iter().map(|layer| part_bytes_for(bytes(layer))).collect();
@@ -146,7 +146,7 @@ fn parts_of(added: &[Added], contents: &Contents) -> Vec<Vec<Arc<[Entry]>>> {
 }
 
 /// Returns one part of a layer, with the unusual folders above its entries.
-fn part(layer: &Added, range: std::ops::Range<usize>) -> Arc<[Entry]> {
+fn part(layer: &Added, range: std::ops::Range<usize>) -> Part {
     let entries = &layer.index.entries;
     let mine = &entries[range.clone()];
     let mut missing: BTreeSet<&str> = BTreeSet::new();
@@ -163,18 +163,13 @@ fn part(layer: &Added, range: std::ops::Range<usize>) -> Arc<[Entry]> {
         let own = layer.index.entry(path).filter(|entry| is_unusual(entry));
         own.or_else(|| layer.repeated.get(*path))
     };
-    let mut extra: Vec<Entry> = missing
+    let extra = missing
         .iter()
         .filter_map(unusual)
         .filter(|entry| mine.binary_search_by(|one| one.path.cmp(&entry.path)).is_err())
         .cloned()
         .collect();
-    if extra.is_empty() {
-        return mine.into();
-    }
-    extra.extend_from_slice(mine);
-    extra.sort_by(|one, other| one.path.cmp(&other.path));
-    extra.into()
+    Part::new(entries.clone(), range, extra)
 }
 
 /// Pushes configuration and manifest of one platform.

@@ -1,6 +1,7 @@
 //! `COPY` and `ADD`: from expanded words to the entries of a layer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ringsite_images::{Context, EntryKind, Heredoc, SelectRequest, Selection, Sources, is_address};
 
@@ -132,11 +133,12 @@ fn context_group(
     context: &Context,
     cursor: &mut Cursor<'_>,
     place: &Place,
-    selection: Selection,
+    mut selection: Selection,
     notes: &mut Notes<'_>,
 ) -> Result<Group, BuildError> {
     let mut pieces = Vec::with_capacity(selection.entries.len());
-    for entry in &selection.entries {
+    // One by one, so that a large context is not in memory twice.
+    for entry in std::mem::take(&mut selection.entries) {
         let Some(index) = cursor.find(&entry.path, entry.kind) else {
             return Err(BuildError::SourceChanged {
                 path: entry.path.clone(),
@@ -159,7 +161,7 @@ fn context_group(
                 entry.path
             ));
         }
-        let below = selection.below(entry).to_owned();
+        let below = selection.below(&entry).to_owned();
         pieces.push(Piece { below, mode, uid: 0, gid: 0, content });
     }
     let name = selection.source.rsplit('/').next().unwrap_or_default().to_owned();
@@ -241,7 +243,7 @@ pub(crate) fn write(
     }
     for archive in archives {
         target.parent(&destination.path)?;
-        for Entry { path, mode, uid, gid, content } in archive.entries {
+        for Entry { path, mode, uid, gid, content } in Arc::unwrap_or_clone(archive.entries) {
             let piece = Piece { below: String::new(), mode, uid, gid, content };
             if !path.is_empty() {
                 target.put(&join(&destination.path, &path), piece, Follow::Folders)?;

@@ -82,7 +82,7 @@ impl<R: Registry> Evaluation<'_, R> {
     pub(crate) async fn run(&mut self) -> Result<Evaluated, BuildError> {
         let variant = self.variant;
         let file = &variant.containerfile;
-        if let Some(run) = file.first_run(&self.variant.needed) {
+        if let Some(run) = variant.first_run() {
             return Err(BuildError::NoBuilder {
                 place: self.place(run.line),
                 image: self.step.image.clone(),
