@@ -382,15 +382,6 @@ impl Containerfile {
         }
         found
     }
-
-    /// Returns the first `RUN` in the stages `needed`, triggers not included: with one, the native
-    /// builder cannot build the image.
-    pub fn first_run(&self, needed: &[usize]) -> Option<&Step> {
-        needed
-            .iter()
-            .flat_map(|&index| &self.stages[index].steps)
-            .find(|step| matches!(step.instruction, Instruction::Run(_)))
-    }
 }
 
 impl Instruction {

@@ -348,4 +348,11 @@ impl Variant {
     pub fn steps(&self, stage: usize) -> &[PlannedStep] {
         self.stages.get(stage).map(Vec::as_slice).unwrap_or_default()
     }
+
+    /// Returns the first `RUN` in the needed stages, triggers included: with one, the native builder
+    /// cannot build the image. Triggers of external bases are known to the builder only.
+    pub fn first_run(&self) -> Option<&Step> {
+        let steps = self.needed.iter().flat_map(|&stage| self.steps(stage)).map(|planned| &planned.step);
+        steps.into_iter().find(|step| matches!(step.instruction, Instruction::Run(_)))
+    }
 }

@@ -8,7 +8,7 @@ mod finding;
 mod loading;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ringsite_names::{Digest, ImageName, Reference};
 use ringsite_rings::{Desired, Detail};
@@ -16,11 +16,11 @@ use ringsite_rings::{Desired, Detail};
 use self::finding::find_all;
 use self::loading::{PlannedImage, load_all, order, plan_all};
 use crate::cache::StatCache;
-use crate::context::{Context, Entry, SelectRequest, Selection};
-use crate::environment::{PlannedStep, StepSources, Variant};
+use crate::context::Context;
+use crate::environment::Variant;
 use crate::{
-    EntryKind, ImageDeclaration, Inputs, LockFile, Platform, Problem, Problems, Project, ProjectNames,
-    Recipe, RegistryLocation, Sources,
+    ImageDeclaration, Inputs, LockFile, Platform, Problem, Problems, Project, ProjectNames, Recipe,
+    RegistryLocation, Sources,
 };
 
 /// Every image of a project, in the order in which they are built: the root last.
@@ -213,40 +213,5 @@ impl Definition {
     pub fn external(&self, written: &str, lock: &LockFile) -> Option<Digest> {
         let external = self.externals.iter().find(|external| external.written == written)?;
         lock.digest(&external.reference).or(external.reference.digest)
-    }
-
-    /// Finds the files that a step of the image takes from the context, as they were when the
-    /// revision was computed.
-    ///
-    /// # Errors
-    /// Problems when the folder cannot be read any more, or holds a file that the revision does not
-    /// have: `source changed while building`.
-    pub fn select(&self, step: &PlannedStep) -> Result<Vec<Selection>, Vec<Problem>> {
-        let Some(sources) = &step.sources else { return Ok(Vec::new()) };
-        let file = &self.declaration.containerfile_written;
-        let selections = self.context.select(&request(sources, file, step.step.line))?;
-        let is_known = |entry: &Entry| {
-            let known = self.sources.file(&entry.path, entry.kind);
-            known.is_some_and(|known| known.bytes == entry.bytes || entry.kind == EntryKind::Directory)
-        };
-        let changed =
-            selections.iter().flat_map(|selection| &selection.entries).filter(|entry| !is_known(entry));
-        let problems: Vec<_> = changed
-            .map(|entry| {
-                let help = "wait until nothing writes into the project, and run the command again";
-                Problem::in_file(&self.context.show(&entry.path), "source changed while building", help)
-            })
-            .collect();
-        if problems.is_empty() { Ok(selections) } else { Err(problems) }
-    }
-}
-
-fn request<'a>(sources: &'a StepSources, file: &'a Path, line: u32) -> SelectRequest<'a> {
-    SelectRequest {
-        file,
-        line,
-        sources: &sources.sources,
-        exclude: &sources.exclude,
-        parents: sources.parents,
     }
 }

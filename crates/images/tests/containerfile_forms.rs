@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use ringsite_images::{
     Base, Command, Containerfile, Healthcheck, Instruction, MountKind, Origin, Platform, Problem,
-    ProjectNames, ReadRequest, Run, Transfer,
+    ProjectNames, ReadRequest, Run, Transfer, read_triggers,
 };
 use ringsite_names::{ImageName, ProjectName, RingName};
 
@@ -280,8 +280,6 @@ fn only_the_stages_that_the_target_reaches_are_needed() {
     assert_eq!(file.dependencies(&file.needed(4)), [image("base")].into());
     assert_eq!(file.dependencies(&[2]), [image("tools")].into());
     assert_eq!(file.externals(&file.needed(4)), BTreeMap::from([("redis".to_owned(), 1)]));
-    assert_eq!(file.first_run(&file.needed(4)).unwrap().line, 7);
-    assert_eq!(file.first_run(&[0, 1]), None);
     for (target, index) in [(None, 4), (Some("c"), 2), (Some("D"), 3), (Some("1"), 1)] {
         assert_eq!(file.target(target).unwrap().index, index, "{target:?}");
     }
@@ -470,3 +468,26 @@ const PIECES: &[&str] = &[
     "*",
     "USER ",
 ];
+
+#[test]
+fn triggers_of_an_external_base_are_read_unless_they_need_the_build_context() {
+    let read = |triggers: &[&str]| {
+        let triggers: Vec<_> = triggers.iter().map(|text| (*text).to_owned()).collect();
+        read_triggers(Path::new("Containerfile"), 3, "redis:7", &triggers)
+    };
+    let steps = read(&["RUN make", "ENV a=b", "ADD --checksum=sha256:0 https://a/b /"]).unwrap();
+    assert_eq!((steps.len(), steps[0].line, &*steps[0].text), (3, 3, "RUN make"));
+    let problems = read(&["COPY . /app", "RUN x", "RUN --mount=target=/x y", "NOPE", "USER a\nUSER b"])
+        .expect_err("four are bad");
+    let words = [
+        "copies from the build context",
+        "copies from the build context",
+        "no instruction",
+        "not one instruction",
+    ];
+    assert_eq!(problems.len(), words.len(), "{problems:#?}");
+    for (problem, words) in problems.iter().zip(words) {
+        assert!(problem.message.contains(words) && problem.message.contains("redis:7"), "{problem}");
+        assert_eq!(problem.line, Some(3));
+    }
+}

@@ -51,14 +51,10 @@ pub(super) struct FromLine {
 
 /// Reads one instruction; `resolve` decides what the names after `from` mean.
 pub(super) fn read(line: &Line, escape: char, resolve: Resolve<'_>) -> Result<Read, Said> {
-    let keyword = line.masked.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-    if !KEYWORDS.contains(&&*keyword) {
-        let shown: String = keyword.chars().take(40).collect();
-        let help = match nearest(&keyword, KEYWORDS) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => "every line begins with an instruction such as COPY; to go on in the next line, end a line in \\".into(),
-        };
-        return Err((format!("`{shown}` is no instruction"), help));
+    let mut words = line.masked.split_whitespace().map(str::to_ascii_uppercase);
+    let keyword = check_keyword(words.next())?;
+    if keyword == "ONBUILD" {
+        check_keyword(words.next())?;
     }
     // One instruction at a time, so that all problems are found; the parser wants a FROM first.
     let text = if keyword == "FROM" { line.masked.clone() } else { format!("FROM scratch\n{}", line.masked) };
@@ -69,6 +65,20 @@ pub(super) fn read(line: &Line, escape: char, resolve: Resolve<'_>) -> Result<Re
         Some(parsed) => Reader { line, escape, resolve }.instruction(parsed).map(Read::Step),
         None => Err((format!("{keyword} cannot be read"), help())),
     }
+}
+
+fn check_keyword(word: Option<String>) -> Result<String, Said> {
+    let word = word.unwrap_or_default();
+    if KEYWORDS.contains(&&*word) {
+        return Ok(word);
+    }
+    let help = match nearest(&word, KEYWORDS) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => {
+            "begin with an instruction such as COPY; to go on in the next line, end a line in \\".to_owned()
+        }
+    };
+    Err((format!("`{}` is no instruction", word.chars().take(40).collect::<String>()), help))
 }
 
 fn from_line(from: &parse_dockerfile::FromInstruction<'_>) -> Result<FromLine, Said> {

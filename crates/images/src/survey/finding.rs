@@ -1,9 +1,10 @@
 //! Finds the sources of all images and hashes what the cache does not know.
 
+use std::path::Path;
+
 use super::loading::PlannedImage;
-use super::request;
 use crate::cache::StatCache;
-use crate::context::{Entry, Selection};
+use crate::context::{Entry, SelectRequest, Selection};
 use crate::environment::StepSources;
 use crate::hashing::{Job, hash_all};
 use crate::parallel;
@@ -116,6 +117,11 @@ fn find(image: &PlannedImage<'_>, cache: &StatCache, worker: &mut Worker) -> Res
         found.sources = Some(Sources::new(&image.loaded.bytes, image.loaded.arguments(), files));
     }
     Ok(found)
+}
+
+fn request<'a>(sources: &'a StepSources, file: &'a Path, line: u32) -> SelectRequest<'a> {
+    let StepSources { sources, exclude, parents } = sources;
+    SelectRequest { file, line, sources, exclude, parents: *parents }
 }
 
 /// Takes the files of one selection, with the hashes that the cache knows.
