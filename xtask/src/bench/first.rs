@@ -50,8 +50,27 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let output = verbose.output().map_err(TaskError::start("ring"))?;
     report.say("phases, as `ring release -v` prints them:");
     let words = String::from_utf8_lossy(&output.stderr);
-    for line in words.lines().filter(|line| line.contains("phase") || line.contains("took")) {
-        report.say(&format!("  {line}"));
+    for line in words.lines().filter(|line| is_phase(line)) {
+        report.say(line);
     }
     Ok(())
+}
+
+/// Says whether a line is a phase: a time, its unit, and words.
+fn is_phase(line: &str) -> bool {
+    let mut parts = line.split_whitespace();
+    let is_time = parts.next().is_some_and(|time| time.parse::<f64>().is_ok());
+    is_time && parts.next() == Some("ms") && parts.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_phase;
+
+    #[test]
+    fn phases_are_told_from_other_words() {
+        assert!(is_phase("     10.9 ms  open the record"));
+        assert!(!is_phase("built base 0.1.0 in 84.1 ms"));
+        assert!(!is_phase("release recorded as entry 3"));
+    }
 }
