@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use ringsite_ledger::Place;
 use ringsite_names::{Digest, ImageName, Position, Tag, Version};
 use ringsite_oci::{Put, Registry};
@@ -81,10 +81,14 @@ impl<R: Registry + 'static> Engine<R> {
             .into_iter()
             .partition(|wanted| Some(&wanted.image) == root.as_ref());
         for batch in [first, last] {
-            stream::iter(batch.iter().map(|wanted| self.write_tag(wanted)))
-                .buffer_unordered(REQUESTS_MAX)
-                .try_collect::<()>()
-                .await?;
+            let mut running = FuturesUnordered::new();
+            for wanted in &batch {
+                if running.len() == REQUESTS_MAX {
+                    running.try_next().await?;
+                }
+                running.push(self.write_tag(wanted));
+            }
+            running.try_collect::<()>().await?;
         }
         Ok(())
     }
