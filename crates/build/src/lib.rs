@@ -4,10 +4,12 @@
 //! registry, named by digest only. Which image is built, and which version it gets, was decided
 //! before; what names it is written afterwards.
 
+mod any;
 mod archive;
 mod base;
 mod builder;
 mod error;
+mod external;
 mod externals;
 mod layer;
 mod limits;
@@ -19,8 +21,10 @@ mod relabel;
 mod sbom;
 mod step;
 
+pub use any::AnyBuilder;
 pub use builder::Builder;
 pub use error::{BuildError, FailureKind, Place};
+pub use external::{External, Tool};
 pub use externals::{ExternalRequest, NetworkUse, copy_external, external_repository, resolve_external};
 pub use native::Native;
 pub use prove::{Proof, differing_source, prove};

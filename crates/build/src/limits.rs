@@ -57,3 +57,5 @@ pub(crate) const PULL_CONNECT_SECONDS: u64 = 15;
 pub(crate) const OUTPUT_LINES_SHOWN: usize = 20;
 /// Bytes of an external builder's output that are kept.
 pub(crate) const OUTPUT_BYTES_KEPT: usize = 64 * 1024;
+/// Age after which the folder of a build that did not end is removed: no build takes a day.
+pub(crate) const LEFTOVER_SECONDS: u64 = 24 * 60 * 60;

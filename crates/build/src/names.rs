@@ -13,6 +13,12 @@ pub(crate) const LAYER_KEY_HEADER: &str = "layer1\n";
 pub(crate) const CACHE_LAYERS: &str = "layers";
 /// The folder of the indexes of base layers below the cache folder. Written and read by us.
 pub(crate) const CACHE_BASES: &str = "bases";
+/// The folder below the cache folder where external builders work. Written and read by us.
+pub(crate) const CACHE_BUILDS: &str = "builds";
+/// Beginning of the names of folders of single builds there. Written and read by us.
+pub(crate) const BUILD_FOLDER_PREFIX: &str = "build-";
+/// Beginning of the names under which docker buildx is given images. Written by us, read by it.
+pub(crate) const BUILD_CONTEXT_PREFIX: &str = "ringsite-image-";
 /// The first line of a cached index. Another form gets another number.
 pub(crate) const INDEX_MAGIC: &str = "ringsite-index-1";
 

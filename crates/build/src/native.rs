@@ -39,7 +39,8 @@ use crate::limits::COMPRESS_THREADS_MAX;
 use crate::names::BUILT_BY_NATIVE;
 use crate::step::{Bases, BuildStep, Built};
 
-pub(crate) use assemble::{Assembly, assemble, own_history, pins_text, push_image, timestamp};
+pub(crate) use assemble::{Assembly, Image, assemble, bring, own_history, pins_text, push_image, timestamp};
+pub(crate) use config::healthcheck;
 
 /// Builds images without any other program.
 #[derive(Clone, Debug)]

@@ -116,7 +116,8 @@ fn shell(run: &Execution) -> Vec<String> {
     run.shell.clone().unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()])
 }
 
-fn healthcheck(run: &Execution, check: &Healthcheck) -> ringsite_oci::Healthcheck {
+/// Returns a check as the configuration has it, under the shell of `run`.
+pub(crate) fn healthcheck(run: &Execution, check: &Healthcheck) -> ringsite_oci::Healthcheck {
     let Healthcheck::Command { command, interval, timeout, start_period, start_interval, retries } = check
     else {
         return ringsite_oci::Healthcheck { test: vec!["NONE".to_owned()], ..Default::default() };
