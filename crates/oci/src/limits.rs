@@ -5,8 +5,6 @@ use std::time::Duration;
 /// Bytes of a manifest. The distribution specification asks for at least 4 MiB; a larger one is
 /// refused so that a manifest always fits into memory.
 pub const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Bytes of an image configuration. Docker's own limit for the whole manifest side is in this region.
-pub const CONFIG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Bytes of an `index.json`. A layout of 100,000 tags has about 30 MiB; this leaves room for ten times that.
 pub const INDEX_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Bytes of the tag log. It is rewritten at twice its live size, so this is far beyond any real layout.

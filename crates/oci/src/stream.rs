@@ -65,6 +65,7 @@ impl BlobStream {
     /// `TooLarge` when there are more than `bytes_max` bytes; the stream's own error otherwise.
     pub async fn into_bytes(mut self, bytes_max: u64) -> Result<Bytes, OciError> {
         let mut whole = Vec::new();
+        let expected = self.size.filter(|size| *size <= bytes_max).and_then(|size| usize::try_from(size).ok());
         let mut first = Bytes::new();
         while let Some(chunk) = self.next().await {
             let chunk = chunk?;
@@ -75,6 +76,8 @@ impl BlobStream {
                 first = chunk;
             } else {
                 if whole.is_empty() {
+                    // Growing step by step would take up to twice the memory.
+                    whole.reserve_exact(expected.unwrap_or(0));
                     whole.extend_from_slice(&std::mem::take(&mut first));
                 }
                 whole.extend_from_slice(&chunk);

@@ -71,6 +71,8 @@ pub(super) struct Session {
     is_started: bool,
     /// The log is known to be durable up to here.
     synced: u64,
+    /// Where a frame begins and ends that could be neither confirmed nor cut off again.
+    uncut: Option<(u64, u64)>,
     /// Manifests that are gone from the state and not yet from `index.json`.
     pub(super) doomed: Vec<Digest>,
 }
@@ -138,6 +140,7 @@ impl Record {
             self.start(session)?;
             session.is_started = true;
         }
+        self.cut_unconfirmed(session)?;
         self.refresh()?;
         self.cut_tail(session)?;
         work(session)
@@ -178,20 +181,37 @@ impl Record {
         self.view_mut().is_held = true;
         let written = self.disk.append(file, &self.paths.log, &frame);
         let written = written.and_then(|()| self.disk.sync(file, &self.paths.log));
-        if written.is_err()
-            && let Err(second) = self.disk.truncate(file, &self.paths.log, offset)
-        {
-            tracing::warn!(%second, "a record that was not confirmed stays in the tag log");
+        if let Err(error) = written {
+            session.uncut = Some((offset, offset + frame.len() as u64));
+            if let Err(second) = self.cut_unconfirmed(session) {
+                tracing::warn!(%second, "a record that was not confirmed stays in the tag log for now");
+            }
+            return Err(error);
         }
         let mut view = self.view_mut();
         view.is_held = false;
-        written?;
         for change in changes {
             view.state.apply(change).expect("changes are decided on this very state");
         }
         view.offset += frame.len() as u64;
         view.length = view.offset;
         session.synced = view.offset;
+        Ok(())
+    }
+
+    /// Cuts off a frame that was written and refused; until that works, this process answers from the
+    /// state before it and writes nothing.
+    ///
+    /// When another process has built on the frame, it stands.
+    fn cut_unconfirmed(&self, session: &mut Session) -> Result<(), OciError> {
+        let Some((begin, end)) = session.uncut else { return Ok(()) };
+        let (identity, length) = self.look_at_log()?.unwrap_or_default();
+        if self.look(|view| view.identity) == Some(identity) && length > begin && length <= end {
+            let file = self.open_log(session, Some(identity))?;
+            self.disk.truncate(file, &self.paths.log, begin)?;
+        }
+        session.uncut = None;
+        self.view_mut().is_held = false;
         Ok(())
     }
 

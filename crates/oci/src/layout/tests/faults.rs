@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ringsite_names::Digest;
 
@@ -178,6 +179,36 @@ fn a_full_disk_at_any_step_is_a_named_error_and_the_same_process_can_go_on() {
 fn a_disk_error_at_any_step_is_a_named_error_and_the_same_process_can_go_on() {
     const EIO: i32 = 5;
     at_each_step(Mode::Once(EIO));
+}
+
+#[test]
+fn a_record_that_could_be_neither_synced_nor_cut_is_not_believed() {
+    let bench = Bench::in_memory();
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let broken = Arc::clone(&is_broken);
+    let witness: Witness = Arc::new(move |step| {
+        let is_log = |path: &Path| path.ends_with("tags.log");
+        let is_refused = match step {
+            Step::Sync(path) | Step::Truncate(path, _) => is_log(path) && broken.load(Ordering::SeqCst),
+            _ => false,
+        };
+        if is_refused { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+    });
+    run(async {
+        let layout = bench.open_with(witness);
+        let first = push_tag(&layout, "acme/shop:head", "1").await;
+        is_broken.store(true, Ordering::SeqCst);
+        let put = Put::under_if(tag("head"), Condition::Match(first));
+        for _ in 0..2 {
+            push(&layout, "acme/shop", &put, "2").await.expect_err("is not durable");
+            assert_eq!(read_tag(&layout, "acme/shop:head").await.expect("is read"), first);
+        }
+        is_broken.store(false, Ordering::SeqCst);
+        let third = push(&layout, "acme/shop", &put, "3").await.expect("the head is still the first");
+        for layout in [layout, bench.open()] {
+            assert_eq!(read_tag(&layout, "acme/shop:head").await.expect("is read"), third);
+        }
+    });
 }
 
 #[test]
