@@ -8,6 +8,7 @@
 
 mod hand_out;
 mod resolve;
+mod tree;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use crate::names::NEVER_IN_CONTEXT;
 use crate::small_file::read_small;
 use crate::stamp::Stamp;
 use crate::{EntryKind, Problem};
+
+pub(crate) use tree::Spread;
 
 pub use hand_out::{HandOutError, SourceReader};
 
@@ -173,17 +176,17 @@ impl Context {
     /// for each file below that has a name that is not UTF-8, or is a device or socket.
     pub fn select(&self, request: &SelectRequest<'_>) -> Result<Vec<Selection>, Vec<Problem>> {
         let root = self.open_root().map_err(|problem| vec![problem])?;
-        self.select_below(&root, &mut Vec::new(), request)
+        self.select_below(&root, (&mut Vec::new(), Spread::Alone), request)
     }
 
     /// Does what [`select`](Self::select) does, with the folder already open and a buffer for names.
     pub(crate) fn select_below(
         &self,
         root: &OwnedFd,
-        names: &mut Vec<u8>,
+        buffer: (&mut Vec<u8>, Spread),
         request: &SelectRequest<'_>,
     ) -> Result<Vec<Selection>, Vec<Problem>> {
-        walk::select(self, root, names, request)
+        walk::select(self, root, buffer, request)
     }
 }
 

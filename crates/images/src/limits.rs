@@ -63,3 +63,10 @@ pub(crate) const READ_ATTEMPTS_MAX: usize = 3;
 
 /// The bytes below `environments/`: Kustomize sources are text, and 64 MiB is far beyond any real tree.
 pub(crate) const ENVIRONMENTS_BYTES_MAX: u64 = 64 << 20;
+
+/// Folders that are still to be read when a walk goes on on all processors: fewer are read sooner
+/// than threads are started.
+pub(crate) const FOLDERS_TO_SPREAD: usize = 16;
+
+/// Images from which on each is walked by one thread: with fewer, one large one would be waited for.
+pub(crate) const IMAGES_TO_SHARE: usize = 64;

@@ -27,11 +27,12 @@
 //! The hashes stand in the stream as 32 raw bytes each. The revision is
 //! `sha256:a4cb83907f03cff2d453ec700f42e748ee2f1ef31a22670808fc0da9efc6af91`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ringsite_names::{Digest, Hasher, canonical_json, digest_of};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::names::{ARGUMENTS_ENTRY, CONTAINERFILE_ENTRY, REVISION_HEADER};
 
@@ -266,7 +267,34 @@ struct StoredEntry {
     kind: EntryKind,
     path: String,
     bytes: u64,
-    sha256: String,
+    sha256: Hex,
+}
+
+/// A sha256 in hex, as raw bytes: a recipe has many of them.
+struct Hex([u8; 32]);
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = Cow::<'de, str>::deserialize(deserializer)?;
+        match format!("sha256:{hex}").parse() {
+            Ok(Digest::Sha256(raw)) => Ok(Self(raw)),
+            _ => Err(de::Error::custom("an entry has no sha256")),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Serialize for Hex {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Digest::Sha256(self.0).to_hex())
+    }
+}
+
+// The same fields in the same widths, so that a list of one becomes a list of the other in place.
+impl From<StoredEntry> for RecipeEntry {
+    fn from(StoredEntry { kind, path, bytes, sha256: Hex(sha256) }: StoredEntry) -> Self {
+        Self { path, kind, bytes, sha256 }
+    }
 }
 
 impl Recipe {
@@ -313,13 +341,7 @@ impl Recipe {
             return Err(RecipeError::Schema(schema));
         }
         let stored: Stored = serde_json::from_slice(bytes)?;
-        let mut entries = Vec::with_capacity(stored.entries.len());
-        for StoredEntry { kind, path, bytes, sha256 } in stored.entries {
-            let Ok(Digest::Sha256(sha256)) = format!("sha256:{sha256}").parse() else {
-                return Err(RecipeError::Entries(format!("`{path}` has no sha256")));
-            };
-            entries.push(RecipeEntry { path, kind, bytes, sha256 });
-        }
+        let entries: Vec<_> = stored.entries.into_iter().map(RecipeEntry::from).collect();
         let arguments = Arguments { args: stored.arguments, target: stored.target };
         check_order(&entries, &arguments)?;
         let computed = revision_of(&entries);

@@ -1,30 +1,21 @@
-//! Finds the files that sources mean: patterns expanded, folders walked, the ignore file applied.
-
-use std::borrow::Cow;
-use std::ffi::CStr;
+//! Finds the files that sources mean: patterns expanded, links followed, what is left out told.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, statat};
 use rustix::io::Errno;
 
 use super::resolve::{Fault, Resolved, resolve};
-use super::{Context, Entry, SelectRequest, Selection, is_never_in_context};
-use crate::ignore::{Ignore, Inherited};
+use super::tree::{NAMES_BYTES, Spread, Walker, entry};
+use super::{Context, SelectRequest, Selection, is_never_in_context};
+use crate::Problem;
+use crate::ignore::Ignore;
 use crate::pattern::{Depth, Pattern, has_wildcard};
-use crate::stamp::Stamp;
-use crate::{EntryKind, Problem};
-
-/// Bytes of the buffer that names of files are read into: the kernel fills it with about 1,000.
-const NAMES_BYTES: usize = 32 << 10;
-
-/// Entries that room is made for at once: few folders have more.
-const ENTRIES_EXPECTED: usize = 32;
 
 /// Finds what sources mean. `names` is a buffer that can be used again.
 pub(super) fn select(
     context: &Context,
     root: &OwnedFd,
-    names: &mut Vec<u8>,
+    (names, spread): (&mut Vec<u8>, Spread),
     request: &SelectRequest<'_>,
 ) -> Result<Vec<Selection>, Vec<Problem>> {
     let at_line =
@@ -33,7 +24,7 @@ pub(super) fn select(
         vec![at_line(format!("--exclude: {message}"), "write a pattern such as `*.md`".to_owned())]
     })?;
     names.reserve(NAMES_BYTES);
-    let mut walk = Walk { context, root, exclude, problems: Vec::new(), names };
+    let mut walk = Walk { context, root, exclude: &exclude, spread, problems: Vec::new(), names };
     let mut found = Vec::new();
     for written in request.sources {
         match walk.source(written, request.parents) {
@@ -53,19 +44,10 @@ type Said = (String, String);
 struct Walk<'a> {
     context: &'a Context,
     root: &'a OwnedFd,
-    exclude: Ignore,
+    exclude: &'a Ignore,
+    spread: Spread,
     problems: Vec<Problem>,
     names: &'a mut Vec<u8>,
-}
-
-/// A folder that is still to be read.
-#[derive(Default)]
-struct Folder {
-    /// Where it is, relative to the context.
-    real: String,
-    is_left_out: bool,
-    above: Inherited,
-    excluded_above: Inherited,
 }
 
 impl Walk<'_> {
@@ -167,7 +149,10 @@ impl Walk<'_> {
             if is_link && named_is_left_out && !self.context.ignore.may_take_back_below(named) {
                 return None;
             }
-            selection.entries = self.folder(&selection.real, named);
+            let walker = Walker { context: self.context, root: self.root, exclude: self.exclude };
+            let (entries, problems) = walker.folder(&selection.real, named, self.names, self.spread);
+            selection.entries = entries;
+            self.problems.extend(problems);
             let real_is_left_out =
                 !selection.real.is_empty() && self.context.ignore.judge_path(&selection.real).is_excluded;
             return (!selection.entries.is_empty() || !real_is_left_out).then_some(selection);
@@ -177,181 +162,14 @@ impl Walk<'_> {
         if named_is_left_out || real_is_left_out || self.exclude.judge_path(name).is_excluded {
             return None;
         }
-        let entry = self.file(named.to_owned(), &selection.real, &resolved.stamp)?;
-        selection.entries.push(entry);
-        Some(selection)
-    }
-
-    /// Returns the entry of a file or link; something else is a problem.
-    fn file(&mut self, path: String, real: &str, stamp: &Stamp) -> Option<Entry> {
-        let kind = match stamp.file_type() {
-            FileType::RegularFile if stamp.is_executable() => EntryKind::Executable,
-            FileType::RegularFile => EntryKind::File,
-            FileType::Symlink => EntryKind::Link,
-            other => {
-                let what = match other {
-                    FileType::Socket => "a socket",
-                    FileType::Fifo => "a named pipe",
-                    _ => "a device",
-                };
-                self.problem(real, format!("is {what}, which cannot be part of an image"));
+        match entry(self.context, named.to_owned(), &selection.real, &resolved.stamp) {
+            Ok(entry) => selection.entries.push(entry),
+            Err(problem) => {
+                self.problems.push(problem);
                 return None;
             }
-        };
-        Some(Entry { path, kind, bytes: stamp.bytes, mode: stamp.mode & 0o7777, stamp: Some(*stamp) })
-    }
-
-    fn problem(&mut self, real: &str, message: String) {
-        let help = "remove it, or leave it out with the ignore file";
-        self.problems.push(Problem::in_file(&self.context.show(real), message, help));
-    }
-
-    /// Returns everything in a folder, sorted by path.
-    fn folder(&mut self, real: &str, named: &str) -> Vec<Entry> {
-        let mut top = Folder { real: real.to_owned(), ..Folder::default() };
-        if !real.is_empty() {
-            let verdict = self.context.ignore.judge_path(real);
-            top.is_left_out = verdict.is_excluded;
-            top.above = verdict.inherited;
         }
-        let mut tree = Tree {
-            base: real,
-            named,
-            open: vec![top],
-            entries: Vec::with_capacity(ENTRIES_EXPECTED),
-            path: String::new(),
-        };
-        let mut bare = Vec::new();
-        while let Some(folder) = tree.open.pop() {
-            let before = tree.entries.len();
-            self.read_folder(&folder, &mut tree);
-            // Only folders are in it: it is empty when all of them turn out to be left out.
-            if tree.entries.len() == before && !folder.is_left_out {
-                bare.push(tree.named(&folder.real));
-            }
-        }
-        let mut entries = tree.entries;
-        entries.sort_unstable_by(|a: &Entry, b: &Entry| a.path.cmp(&b.path));
-        add_bare(&mut entries, bare);
-        entries
-    }
-
-    /// Reads one folder: its files into the entries, its folders into those still to be read.
-    fn read_folder(&mut self, folder: &Folder, tree: &mut Tree<'_>) {
-        let unreadable = |error: Errno| format!("cannot be read: {}", std::io::Error::from(error));
-        let descriptor = match open_folder(self.root, &folder.real) {
-            Ok(descriptor) => descriptor,
-            Err(error) => return self.problem(&folder.real, unreadable(error)),
-        };
-        let mut names = std::mem::take(self.names);
-        let mut directory = RawDir::new(&descriptor, names.spare_capacity_mut());
-        while let Some(item) = directory.next() {
-            match item {
-                Ok(item) if matches!(item.file_name().to_bytes(), b"." | b"..") => {}
-                Ok(item) => self.item(folder, &descriptor, (item.file_name(), item.file_type()), tree),
-                Err(error) => {
-                    self.problem(&folder.real, unreadable(error));
-                    break;
-                }
-            }
-        }
-        *self.names = names;
-    }
-
-    /// Takes one thing of a folder.
-    fn item(
-        &mut self,
-        folder: &Folder,
-        descriptor: &OwnedFd,
-        (name, mut kind): (&CStr, FileType),
-        tree: &mut Tree<'_>,
-    ) {
-        let text = name.to_string_lossy();
-        if is_never_in_context(&text) {
-            return;
-        }
-        tree.enter(&folder.real, &text);
-        let verdict = self.context.ignore.judge(&folder.above, &tree.path);
-        let excluded = self.exclude.judge(&folder.excluded_above, tree.below(&tree.path));
-        let is_left_out = verdict.is_excluded || excluded.is_excluded;
-        if matches!(text, Cow::Owned(_)) {
-            if !is_left_out {
-                self.problem(&tree.path, "has a name that is not UTF-8".to_owned());
-            }
-            return;
-        }
-        let mut stamp = None;
-        if kind == FileType::Unknown || (kind != FileType::Directory && !is_left_out) {
-            match statat(descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stamp = Some(Stamp::of(&stat)),
-                // It was removed since the folder was listed.
-                Err(Errno::NOENT) => return,
-                Err(error) => {
-                    let message = format!("cannot be read: {}", std::io::Error::from(error));
-                    return self.problem(&tree.path, message);
-                }
-            }
-            kind = stamp.map_or(kind, |stamp| stamp.file_type());
-        }
-        if kind == FileType::Directory {
-            let may_return = (!verdict.is_excluded || self.context.ignore.may_take_back_below(&tree.path))
-                && (!excluded.is_excluded || self.exclude.may_take_back_below(tree.below(&tree.path)));
-            if !is_left_out || may_return {
-                let (above, excluded_above) = (verdict.inherited, excluded.inherited);
-                tree.open.push(Folder { real: tree.path.clone(), is_left_out, above, excluded_above });
-            }
-        } else if let (false, Some(stamp)) = (is_left_out, stamp) {
-            let entry = self.file(tree.named(&tree.path), &tree.path, &stamp);
-            tree.entries.extend(entry);
-        }
-    }
-}
-
-/// A folder that is being walked.
-struct Tree<'a> {
-    /// Where it really is.
-    base: &'a str,
-    /// The path that the source names.
-    named: &'a str,
-    open: Vec<Folder>,
-    entries: Vec<Entry>,
-    /// The path of the thing that is being looked at: one buffer for all of them.
-    path: String,
-}
-
-impl Tree<'_> {
-    fn enter(&mut self, folder: &str, name: &str) {
-        self.path.clear();
-        self.path.push_str(folder);
-        if !folder.is_empty() {
-            self.path.push('/');
-        }
-        self.path.push_str(name);
-    }
-
-    /// Returns the part of a real path below the source.
-    fn below<'p>(&self, real: &'p str) -> &'p str {
-        let rest = &real[self.base.len()..];
-        rest.strip_prefix('/').unwrap_or(rest)
-    }
-
-    /// Returns a real path as the source names it.
-    fn named(&self, real: &str) -> String {
-        if self.base == self.named { real.to_owned() } else { join(self.named, self.below(real)) }
-    }
-}
-
-/// Adds the folders among `bare` that have nothing in them; `entries` are sorted and stay so.
-fn add_bare(entries: &mut Vec<Entry>, mut bare: Vec<String>) {
-    // The deepest first, so that an empty folder fills the one above it.
-    bare.sort_unstable_by(|a, b| b.cmp(a));
-    for path in bare.into_iter().filter(|path| !path.is_empty()) {
-        let below = format!("{path}/");
-        let at = entries.partition_point(|entry| entry.path < below);
-        if entries.get(at).is_none_or(|entry| !entry.path.starts_with(&below)) {
-            let at = entries.partition_point(|entry| entry.path < path);
-            entries.insert(at, Entry { path, kind: EntryKind::Directory, bytes: 0, mode: 0, stamp: None });
-        }
+        Some(selection)
     }
 }
 
@@ -386,7 +204,7 @@ pub(super) fn join(folder: &str, name: &str) -> String {
     path
 }
 
-fn open_folder(root: &OwnedFd, path: &str) -> Result<OwnedFd, Errno> {
+pub(super) fn open_folder(root: &OwnedFd, path: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(root, if path.is_empty() { "." } else { path }, flags, Mode::empty())
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::loading::PlannedImage;
 use crate::cache::StatCache;
-use crate::context::{Entry, SelectRequest, Selection};
+use crate::context::{Entry, SelectRequest, Selection, Spread};
 use crate::environment::StepSources;
 use crate::hashing::{Job, hash_all};
+use crate::limits::IMAGES_TO_SHARE;
 use crate::parallel;
 use crate::stamp::Stamp;
 use crate::{EntryKind, Problem, RecipeEntry, Sources};
@@ -35,7 +36,8 @@ pub(super) fn find_all(
     cache: &StatCache,
     problems: &mut Vec<Problem>,
 ) -> Vec<Sources> {
-    let found = parallel::map(planned, Worker::default, |worker, image| find(image, cache, worker));
+    let spread = if planned.len() > IMAGES_TO_SHARE { Spread::Shared } else { Spread::Alone };
+    let found = parallel::map(planned, Worker::default, |worker, image| find(image, cache, worker, spread));
     let mut images = Vec::with_capacity(found.len());
     for result in found {
         images.push(result.unwrap_or_else(|found| {
@@ -77,7 +79,12 @@ fn kind(stamp: &Stamp) -> EntryKind {
 }
 
 /// Finds the sources of one image, with the hashes that the cache knows.
-fn find(image: &PlannedImage<'_>, cache: &StatCache, worker: &mut Worker) -> Result<Found, Vec<Problem>> {
+fn find(
+    image: &PlannedImage<'_>,
+    cache: &StatCache,
+    worker: &mut Worker,
+    spread: Spread,
+) -> Result<Found, Vec<Problem>> {
     let context = &image.loaded.context;
     let file = &image.loaded.declaration.containerfile_written;
     let mut seen: Vec<&StepSources> = Vec::new();
@@ -95,7 +102,8 @@ fn find(image: &PlannedImage<'_>, cache: &StatCache, worker: &mut Worker) -> Res
             Some(root) => root,
             none => none.insert(context.open_root().map_err(|problem| vec![problem])?),
         };
-        match context.select_below(root, &mut worker.names, &request(sources, file, step.step.line)) {
+        match context.select_below(root, (&mut worker.names, spread), &request(sources, file, step.step.line))
+        {
             Ok(selections) => selections.into_iter().for_each(|selection| take(selection, cache, files)),
             Err(found) => problems.extend(found),
         }
