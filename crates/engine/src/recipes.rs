@@ -43,13 +43,14 @@ pub(crate) fn changed_paths(old: &Recipe, new: &Recipe) -> Vec<String> {
 
 /// Returns the paths that differ between two lists of entries, by path.
 pub(crate) fn changed(old: &[RecipeEntry], new: &[RecipeEntry]) -> Vec<String> {
-    let by_path = |entries: &[RecipeEntry]| -> BTreeMap<String, (EntryKind, [u8; 32])> {
-        entries.iter().map(|entry| (entry.path.clone(), (entry.kind, entry.sha256))).collect()
-    };
+    /// Returns what stands where; paths are borrowed, because a recipe can have a million of them.
+    fn by_path(entries: &[RecipeEntry]) -> BTreeMap<&str, (EntryKind, &[u8; 32])> {
+        entries.iter().map(|entry| (entry.path.as_str(), (entry.kind, &entry.sha256))).collect()
+    }
     let (old, new) = (by_path(old), by_path(new));
-    let mut paths: Vec<String> =
-        new.iter().filter(|(path, is)| old.get(*path) != Some(is)).map(|(path, _)| path.clone()).collect();
-    paths.extend(old.keys().filter(|path| !new.contains_key(*path)).cloned());
+    let is_new = |(path, is): &(&&str, &(EntryKind, &[u8; 32]))| old.get(**path) != Some(*is);
+    let mut paths: Vec<String> = new.iter().filter(is_new).map(|(path, _)| (*path).to_owned()).collect();
+    paths.extend(old.keys().filter(|path| !new.contains_key(*path)).map(|path| (*path).to_owned()));
     paths.sort();
     paths
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use ringsite_build::{BaseImage, Bases, BuildStep, Builder, Native};
+use ringsite_build::{AnyBuilder, BaseImage, Bases, BuildStep, Builder};
 use ringsite_images::{Definition, Inputs, LabelRequest, labels};
 use ringsite_names::{Digest, ImageName, Version, canonical_json};
 use ringsite_oci::{Put, Registry};
@@ -187,7 +187,7 @@ impl<R: Registry + 'static> Engine<R> {
             pins: if *is_root { Some(self.pins(with)?) } else { None },
         };
         let bases = self.bases(definition, declared, with).await?;
-        let builder = self.builder_for(definition)?;
+        let builder = AnyBuilder::choose(definition, &self.programs, &self.cache)?;
         let built = builder.build(&step, &definition.context, &bases, &*self.registry).await?;
         if self.working_copy()?.sbom.is_some() {
             let document = Bytes::from(ringsite_build::sbom(&built, &step, &bases));
@@ -195,11 +195,6 @@ impl<R: Registry + 'static> Engine<R> {
             ringsite_build::push_sbom(&*self.registry, &step.repository, &image, document).await?;
         }
         Ok(built)
-    }
-
-    /// Returns the builder of an image.
-    fn builder_for(&self, _definition: &Definition) -> Result<Native, EngineError> {
-        Ok(Native::new(Some(&self.cache)))
     }
 
     /// Returns what the root image says about every other image.
