@@ -25,7 +25,7 @@ pub(crate) fn run(cli: &Cli, printer: &Printer) -> Result<Exit, Failure> {
     // These need no project, no folder and no runtime: they answer in a millisecond or two.
     match &cli.command {
         Command::Version => return files::version(printer),
-        Command::Completion(args) => return files::completion(args),
+        Command::Completion(args) => return files::completion(args, printer),
         Command::Schema(args) => return files::schema(args, printer),
         _ => {}
     }

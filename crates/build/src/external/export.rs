@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use futures_util::StreamExt;
 use ringsite_names::Digest;
 use ringsite_oci::names::{
-    FILE_INDEX, FILE_OCI_LAYOUT, FOLDER_BLOBS, MEDIA_TYPE_CONFIG, MEDIA_TYPE_DOCKER_LAYER_GZIP,
-    MEDIA_TYPE_LAYER_GZIP, MEDIA_TYPE_MANIFEST,
+    ANNOTATION_REF_NAME, FILE_INDEX, FILE_OCI_LAYOUT, FOLDER_BLOBS, MEDIA_TYPE_CONFIG,
+    MEDIA_TYPE_DOCKER_LAYER_GZIP, MEDIA_TYPE_LAYER_GZIP, MEDIA_TYPE_MANIFEST,
 };
 use ringsite_oci::{Descriptor, ImageIndex, ImageManifest, Registry};
 use tokio::fs::{self, File};
@@ -24,7 +24,7 @@ pub(super) struct Exported {
     pub(super) digest: Digest,
 }
 
-/// Writes an image into the folder `folder`, which must not exist.
+/// Writes an image into the folder `folder`, which must not exist; the layout names it as the folder.
 ///
 /// Triggers are left out of the configuration: they are written out in the containerfile, and would
 /// be done twice by tools that know them. Layers stay as they are.
@@ -58,6 +58,8 @@ pub(super) async fn export(
     let config = put(&blobs, MEDIA_TYPE_CONFIG, &config.to_bytes()).await?;
     let manifest = put(&blobs, MEDIA_TYPE_MANIFEST, &ImageManifest::image(config, layers).to_bytes()).await?;
     let digest = manifest.digest;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let manifest = manifest.with_annotation(ANNOTATION_REF_NAME, name);
     write(&folder.join(FILE_INDEX), &ImageIndex::new(vec![manifest]).to_bytes()).await?;
     write(&folder.join(FILE_OCI_LAYOUT), OCI_LAYOUT).await?;
     Ok(Exported { folder: folder.to_path_buf(), digest })

@@ -91,7 +91,8 @@ impl Run<'_> {
     /// Returns the arguments that make buildah and podman keep everything in the folder of the build.
     fn own_storage(&self) -> Vec<OsString> {
         let folder = |name: &str| self.scratch.path(name).into_os_string();
-        let mut arguments = vec!["--root".into(), folder("storage"), "--runroot".into(), folder("state")];
+        // podman refuses a `--runroot` of more than 50 characters; this one is relative to the folder.
+        let mut arguments = vec!["--root".into(), folder("storage"), "--runroot".into(), "state".into()];
         arguments.extend(["--storage-driver", "vfs"].map(OsString::from));
         if self.program.tool() == Tool::Podman {
             arguments.extend(["--tmpdir".into(), folder("podman")]);
@@ -112,7 +113,10 @@ impl Run<'_> {
         for image in exported {
             let mut arguments = self.own_storage();
             arguments.extend(["pull", "--quiet", "--signature-policy"].map(OsString::from));
-            arguments.extend([self.policy(), joined("oci:", &image.folder)]);
+            // Without a name the path becomes one, and most paths are none. The tool runs in the folder
+            // of the build, because a colon in a path would end it.
+            let name = image.folder.file_name().unwrap_or_default().to_string_lossy();
+            arguments.extend([self.policy(), format!("oci:{name}:{name}").into()]);
             let said = self.run(arguments).await?;
             ids.push(said.lines().last().unwrap_or_default().trim().to_owned());
         }
@@ -144,7 +148,7 @@ impl Run<'_> {
         if self.program.tool() == Tool::Buildah {
             arguments.push("--disable-compression".into());
         }
-        arguments.extend([id.strip_prefix("sha256:").unwrap_or(id).into(), joined("dir:", &output)]);
+        arguments.extend([id.strip_prefix("sha256:").unwrap_or(id).into(), "dir:output".into()]);
         self.run(arguments).await?;
         Ok(Output { manifest: output.join("manifest.json"), blobs: output, is_by_algorithm: false })
     }

@@ -20,8 +20,11 @@ pub(crate) fn version(printer: &Printer) -> Result<Exit, Failure> {
 }
 
 /// `ring completion`
-pub(crate) fn completion(args: &CompletionArgs) -> Result<Exit, Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "ring", &mut std::io::stdout());
+pub(crate) fn completion(args: &CompletionArgs, printer: &Printer) -> Result<Exit, Failure> {
+    // Into memory first: the generator panics when the reader of a pipe has gone.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ring", &mut script);
+    printer.data(String::from_utf8_lossy(&script).trim_end());
     Ok(Exit::Done)
 }
 

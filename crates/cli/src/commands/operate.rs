@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ringsite_engine::view::PlanView;
+use ringsite_engine::view::{PlanView, Report, WarningView};
 use ringsite_engine::{Engine, EngineError, Operation, PlaceRequest, SavedPlan};
 use ringsite_oci::Layout;
 
@@ -162,7 +162,7 @@ fn run(call: &Call<'_>, asked: Asked<'_>) -> Result<Exit, Failure> {
     let intent = call.session.intent(asked.write.no_place, asked.write.allow_shrink);
     if !asked.confirm || call.cli.global.yes || !call.printer.has_terminal() {
         let report = call.block_on(engine.run(&asked.operation, &intent))?;
-        return finish(call, &report);
+        return finish(call, &report, &[]);
     }
     // The question is about one plan, so what is done afterwards is that plan or nothing.
     let plan = call.block_on(engine.plan(&asked.operation, &intent))?;
@@ -177,12 +177,13 @@ fn run(call: &Call<'_>, asked: Asked<'_>) -> Result<Exit, Failure> {
         }
     }
     let report = call.block_on(engine.run_planned(&asked.operation, &intent, &plan.digest))?;
-    finish(call, &report)
+    finish(call, &report, &plan.warnings)
 }
 
-fn finish(call: &Call<'_>, report: &ringsite_engine::view::Report) -> Result<Exit, Failure> {
+/// Prints a report, with the warnings that were not shown before.
+fn finish(call: &Call<'_>, report: &Report, shown: &[WarningView]) -> Result<Exit, Failure> {
     print::report(call.printer, report);
-    for warning in &report.warnings {
+    for warning in report.warnings.iter().filter(|warning| !shown.contains(warning)) {
         call.printer.say(Tone::Warning, &format!("{}: {}", warning.code, warning.message));
     }
     Ok(placed(call, &report.sites))
@@ -229,7 +230,7 @@ pub(crate) fn apply(call: &Call<'_>, args: &ApplyArgs) -> Result<Exit, Failure> 
     let intent = call.session.intent(args.no_place, args.allow_shrink);
     let engine = engine(call, &args.sources)?;
     let report = call.block_on(engine.apply(&saved, &intent))?;
-    finish(call, &report)
+    finish(call, &report, &[])
 }
 
 /// `ring place`

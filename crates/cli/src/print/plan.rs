@@ -53,7 +53,7 @@ fn wide_text(view: &PlanView, width: Width) -> String {
         let _ =
             writeln!(text, "{kept} {} as they are", if kept == 1 { "image stays" } else { "images stay" });
     }
-    if !view.changes {
+    if !view.changes && view.refusals.is_empty() {
         let _ = writeln!(text, "nothing to do");
     }
     for site in &view.sites {
