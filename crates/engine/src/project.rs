@@ -102,6 +102,13 @@ impl<R: Registry + 'static> Engine<R> {
     pub(crate) async fn declared_for(&self, operation: &Operation) -> Result<Option<Declared>, EngineError> {
         match operation {
             Operation::Release { .. } => {
+                let project = self.working_copy()?;
+                for note in &project.notes {
+                    self.note(note.clone());
+                }
+                if project.sign.is_some() {
+                    self.note("`[sign]` is set, and this version of ring does not sign: nothing that it publishes is signed");
+                }
                 self.check_environments()?;
                 Ok(Some(self.declare().await?))
             }
