@@ -252,7 +252,7 @@ impl<R: Registry + 'static> Engine<R> {
         }
         let tagged = record.head();
         if intent.place == Placing::Nothing {
-            return;
+            return self.flush(report).await;
         }
         match self.place_sites(record, prepared, intent, None).await {
             Ok(placed) => {
@@ -264,6 +264,14 @@ impl<R: Registry + 'static> Engine<R> {
                     |site: &Prepared| crate::placing::report_site(site, false, Some(error.to_string()));
                 report.sites = prepared.iter().map(failed).collect();
             }
+        }
+        self.flush(report).await;
+    }
+
+    /// Brings up to date what other programs read of the registry.
+    async fn flush(&self, report: &mut Report) {
+        if let Err(error) = self.registry.flush().await {
+            report.warnings.push(behind("what other programs read of the registry", &error.into()));
         }
     }
 
@@ -284,6 +292,7 @@ impl<R: Registry + 'static> Engine<R> {
             warnings: decided.plan.warnings.iter().map(show::warning).collect(),
         };
         self.heal(record, intent, &mut report).await?;
+        self.flush(&mut report).await;
         Ok(report)
     }
 

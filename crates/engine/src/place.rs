@@ -67,6 +67,7 @@ impl<R: Registry + 'static> Engine<R> {
         self.mark(&record, before, &placed, all);
         placed.sites.extend(empty);
         placed.sites.sort_by(|a, b| a.site.cmp(&b.site));
+        self.registry.flush().await?;
         let head = record.head();
         Ok(Placement {
             operation: "place".into(),

@@ -448,6 +448,10 @@ impl Registry for Layout {
     }
 
     /// Takes the lock, so that no manifest is being put that names the blob.
+    async fn flush(&self) -> Result<(), OciError> {
+        self.sync().await
+    }
+
     async fn delete_blob(&self, _repository: &RepositoryName, digest: &Digest) -> Result<bool, OciError> {
         let digest = *digest;
         self.blocking(move |store| {

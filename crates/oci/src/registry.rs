@@ -297,6 +297,16 @@ pub trait Registry: Send + Sync {
         digest: &Digest,
     ) -> impl Future<Output = Result<bool, OciError>> + Send;
 
+    /// Makes what other programs read follow what was confirmed; the end of every command asks for it.
+    ///
+    /// Nothing that was confirmed depends on it. A registry that has no such second form does nothing.
+    ///
+    /// # Errors
+    /// `Disk` and `Damaged` of a registry in a folder.
+    fn flush(&self) -> impl Future<Output = Result<(), OciError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Stores a blob that is in memory.
     ///
     /// # Errors
@@ -429,6 +439,9 @@ macro_rules! forward {
                 digest: &Digest,
             ) -> impl Future<Output = Result<bool, OciError>> + Send {
                 R::delete_blob(self, repository, digest)
+            }
+            fn flush(&self) -> impl Future<Output = Result<(), OciError>> + Send {
+                R::flush(self)
             }
         }
     )*};

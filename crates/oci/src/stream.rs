@@ -65,7 +65,8 @@ impl BlobStream {
     /// `TooLarge` when there are more than `bytes_max` bytes; the stream's own error otherwise.
     pub async fn into_bytes(mut self, bytes_max: u64) -> Result<Bytes, OciError> {
         let mut whole = Vec::new();
-        let expected = self.size.filter(|size| *size <= bytes_max).and_then(|size| usize::try_from(size).ok());
+        let expected =
+            self.size.filter(|size| *size <= bytes_max).and_then(|size| usize::try_from(size).ok());
         let mut first = Bytes::new();
         while let Some(chunk) = self.next().await {
             let chunk = chunk?;

@@ -243,6 +243,10 @@ impl<R: Registry> Registry for Faulty<R> {
         self.run("delete_manifest", self.inner.delete_manifest(repository, digest)).await
     }
 
+    async fn flush(&self) -> Result<(), OciError> {
+        self.inner.flush().await
+    }
+
     async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool, OciError> {
         self.run("delete_blob", self.inner.delete_blob(repository, digest)).await
     }
