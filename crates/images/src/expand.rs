@@ -15,7 +15,7 @@
 //! In patterns `*` stands for any text and `?` for one character; the escape character takes the
 //! meaning away from either. Text in single quotes is kept as it is.
 
-use crate::limits::{EXPANSION_BYTES_MAX, EXPANSION_DEPTH_MAX};
+use crate::limits::{EXPANSION_BYTES_MAX, EXPANSION_DEPTH_MAX, PATTERN_PIECES_MAX, PATTERN_VALUE_MAX};
 
 /// A word that cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,11 @@ pub enum ExpandError {
     /// Expansions stand inside each other deeper than any honest file needs.
     #[error("expansions stand more than {EXPANSION_DEPTH_MAX} deep inside each other")]
     Depth,
+    /// A pattern form is used with a long pattern or on a long value.
+    #[error(
+        "patterns are for values of up to {PATTERN_VALUE_MAX} characters, and have up to {PATTERN_PIECES_MAX}: `{0}`"
+    )]
+    Pattern(String),
     /// The expanded text is larger than any honest file needs.
     #[error("the expanded text is larger than {EXPANSION_BYTES_MAX} bytes")]
     Size,
@@ -100,20 +105,17 @@ pub fn expand_with<E: From<ExpandError>>(
     expansion.text(&[], Keep::Nothing)
 }
 
-/// Expands the text of a heredoc: variables and escaped `$` only, quotes stay.
+/// Expands the text of a heredoc that is copied: quotes stay, and a backslash is taken off whatever
+/// stands after it. The escape character is always the backslash here, as in BuildKit.
 ///
 /// # Errors
 /// `ExpandError` like [`expand`].
-pub fn expand_heredoc(
-    text: &str,
-    lookup: impl Fn(&str) -> Option<String>,
-    escape: char,
-) -> Result<String, ExpandError> {
+pub fn expand_heredoc(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
     let lookup = |name: &str| Ok(lookup(name));
     let mut expansion = Expansion {
         rest: text.chars().collect::<Vec<_>>().into(),
         lookup: &lookup,
-        escape,
+        escape: '\\',
         unset: Unset::Empty,
         depth: 0,
     };
@@ -167,25 +169,13 @@ impl<E: From<ExpandError>> Expansion<'_, E> {
         if stops.is_empty() { Ok(out) } else { Err(ExpandError::Brace.into()) }
     }
 
-    /// Takes the character after an escape.
+    /// Takes the character after an escape; an escape at the very end is dropped, as in Docker.
     fn escaped(&mut self, out: &mut String, keep: Keep) {
-        match (self.peek(), keep) {
-            (None, _) => out.push(self.escape),
-            (Some(next), Keep::Quotes) => {
-                // A heredoc is no word: an escape means something only before what it can escape.
-                if next != '$' && next != self.escape {
-                    out.push(self.escape);
-                }
-                out.push(next);
-                self.next();
+        if let Some(next) = self.next() {
+            if keep == Keep::Escapes {
+                out.push('\\');
             }
-            (Some(next), _) => {
-                if keep == Keep::Escapes {
-                    out.push('\\');
-                }
-                out.push(next);
-                self.next();
-            }
+            out.push(next);
         }
     }
 
@@ -238,7 +228,7 @@ impl<E: From<ExpandError>> Expansion<'_, E> {
     fn name(&mut self) -> String {
         let mut name = String::new();
         while let Some(character) = self.peek() {
-            let is_word = character.is_ascii_alphanumeric() || character == '_';
+            let is_word = character.is_alphabetic() || character.is_ascii_digit() || character == '_';
             let is_digit_name = name.starts_with(|first: char| first.is_ascii_digit());
             if name.is_empty() && matches!(character, '@' | '*' | '#' | '?' | '-' | '$' | '!') {
                 self.next();
@@ -318,22 +308,25 @@ impl<E: From<ExpandError>> Expansion<'_, E> {
         if is_longest {
             self.next();
         }
-        let pattern = Glob::new(&self.text(&['}'], Keep::Escapes)?);
+        let text = self.text(&['}'], Keep::Escapes)?;
         self.next();
-        let value: Vec<char> = self.value(name)?.chars().collect();
-        let ends = 0..=value.len();
-        let is_match = |&at: &usize| match operator {
-            '#' => pattern.matches(&value[..at]),
-            _ => pattern.matches(&value[at..]),
+        let (mut pattern, mut value) = self.pattern(name, &text)?;
+        let is_end = operator == '%';
+        if is_end {
+            pattern.0.reverse();
+            value.reverse();
+        }
+        let lengths = pattern.lengths(&value);
+        let length = if is_longest {
+            lengths.map(|(_, longest)| longest)
+        } else {
+            lengths.map(|(shortest, _)| shortest)
         };
-        // The shortest beginning is the first end, the shortest end the last start.
-        let from_front = (operator == '#') != is_longest;
-        let at = if from_front { ends.clone().find(is_match) } else { ends.clone().rev().find(is_match) };
-        Ok(match (at, operator) {
-            (None, _) => value.into_iter().collect(),
-            (Some(at), '#') => value[at..].iter().collect(),
-            (Some(at), _) => value[..at].iter().collect(),
-        })
+        value.drain(..length.unwrap_or(0));
+        if is_end {
+            value.reverse();
+        }
+        Ok(value.into_iter().collect())
     }
 
     fn replaced(&mut self, name: &str) -> Result<String, E> {
@@ -341,33 +334,29 @@ impl<E: From<ExpandError>> Expansion<'_, E> {
         if is_every {
             self.next();
         }
-        let pattern = Glob::new(&self.text(&['/', '}'], Keep::Escapes)?);
-        let replacement = match self.next() {
-            Some('/') => {
-                let replacement = self.text(&['}'], Keep::Nothing)?;
-                self.next();
-                replacement
-            }
-            _ => String::new(),
-        };
-        let value: Vec<char> = self.value(name)?.chars().collect();
+        let text = self.text(&['/'], Keep::Escapes)?;
+        self.next();
+        let replacement = self.text(&['}'], Keep::Escapes)?;
+        self.next();
+        if text.is_empty() || replacement.contains('\\') {
+            // Docker puts the replacement between all characters, and keeps the escape: nobody means that.
+            return Err(ExpandError::Form(format!("${{{name}/{text}/{replacement}}}")).into());
+        }
+        let (pattern, value) = self.pattern(name, &text)?;
         let mut out = String::new();
         let mut at = 0;
         let mut is_done = false;
         while at < value.len() {
             // The longest match at this place counts, and an empty one is none.
-            let end = if is_done {
-                None
-            } else {
-                (at + 1..=value.len()).rev().find(|&end| pattern.matches(&value[at..end]))
-            };
-            match end {
-                Some(end) => {
+            let length =
+                if is_done { None } else { pattern.lengths(&value[at..]).map(|(_, longest)| longest) };
+            match length {
+                Some(length) if length > 0 => {
                     out.push_str(&replacement);
-                    at = end;
+                    at += length;
                     is_done = !is_every;
                 }
-                None => {
+                _ => {
                     out.push(value[at]);
                     at += 1;
                 }
@@ -377,6 +366,16 @@ impl<E: From<ExpandError>> Expansion<'_, E> {
             }
         }
         Ok(out)
+    }
+
+    /// Returns a pattern and the value that it is compared with.
+    fn pattern(&self, name: &str, text: &str) -> Result<(Glob, Vec<char>), E> {
+        let pattern = Glob::new(text);
+        let value: Vec<char> = self.value(name)?.chars().collect();
+        if pattern.0.len() > PATTERN_PIECES_MAX || value.len() > PATTERN_VALUE_MAX {
+            return Err(ExpandError::Pattern(name.to_owned()).into());
+        }
+        Ok((pattern, value))
     }
 }
 
@@ -411,32 +410,43 @@ impl Glob {
         Self(pieces)
     }
 
-    /// Returns whether the whole of `text` matches: the usual walk with one place to go back to.
-    fn matches(&self, text: &[char]) -> bool {
-        let (mut at, mut piece) = (0, 0);
-        let mut back: Option<(usize, usize)> = None;
-        while at < text.len() {
-            let fits = match self.0.get(piece) {
-                Some(Piece::Any) => {
-                    back = Some((at, piece));
-                    piece += 1;
-                    continue;
-                }
-                Some(Piece::One) => true,
-                Some(Piece::Exactly(character)) => *character == text[at],
-                None => false,
-            };
-            if fits {
-                at += 1;
-                piece += 1;
-            } else if let Some((from, star)) = back {
-                at = from + 1;
-                piece = star + 1;
-                back = Some((at, star));
-            } else {
-                return false;
+    /// Returns the lengths of the shortest and of the longest beginning of `text` that match.
+    ///
+    /// All ways through the pieces are gone at once: a bit stands for each piece that may come next,
+    /// and the one after the last for a match.
+    fn lengths(&self, text: &[char]) -> Option<(usize, usize)> {
+        let accepted = 1_u64 << self.0.len();
+        let mut next = self.enter(0);
+        let mut found = (next & accepted != 0).then_some((0, 0));
+        for (at, character) in text.iter().enumerate() {
+            let mut then = 0;
+            for (index, piece) in self.0.iter().enumerate().filter(|(index, _)| next & (1 << index) != 0) {
+                then |= match piece {
+                    Piece::Any => self.enter(index),
+                    Piece::One => self.enter(index + 1),
+                    Piece::Exactly(exactly) if exactly == character => self.enter(index + 1),
+                    Piece::Exactly(_) => 0,
+                };
             }
+            if then == 0 {
+                break;
+            }
+            if then & accepted != 0 {
+                let shortest = found.map_or(at + 1, |(shortest, _)| shortest);
+                found = Some((shortest, at + 1));
+            }
+            next = then;
         }
-        self.0[piece..].iter().all(|piece| *piece == Piece::Any)
+        found
+    }
+
+    /// Returns the bit of a piece, and of those after it when it matches nothing.
+    fn enter(&self, mut index: usize) -> u64 {
+        let mut bits = 1 << index;
+        while self.0.get(index) == Some(&Piece::Any) {
+            index += 1;
+            bits |= 1 << index;
+        }
+        bits
     }
 }

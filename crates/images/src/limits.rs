@@ -39,6 +39,12 @@ pub(crate) const EXPANSION_DEPTH_MAX: usize = 32;
 /// Bytes of one expanded word: the kernel takes 128 KiB for one argument of a program.
 pub(crate) const EXPANSION_BYTES_MAX: usize = 128 << 10;
 
+/// Characters of a pattern in a variable: one bit of a word stands for each.
+pub(crate) const PATTERN_PIECES_MAX: usize = 63;
+
+/// Characters of a value that a pattern is compared with: time grows with their square.
+pub(crate) const PATTERN_VALUE_MAX: usize = 1_024;
+
 /// Bytes of one ignore file: it is a list that people write.
 pub(crate) const IGNORE_BYTES_MAX: usize = 1 << 20;
 

@@ -70,13 +70,11 @@ const EXPANDED: &[(&str, &str)] = &[
     ("${stars%\\*?}", "a*b"),
     ("${dots/./-}", "a-b.c"),
     ("${dots//./-}", "a-b-c"),
-    ("${dots//.}", "abc"),
+    ("${dots//./}", "abc"),
     ("${dots/./}", "ab.c"),
-    ("${dots//[/]}", "a.b.c"),
     ("${stars//\\*/.}", "a.b.c"),
     ("${path//\\//_}", "_usr_local_bin_app.tar.gz"),
     ("${dots/a*c/z}", "z"),
-    ("${dots/$empty/z}", "a.b.c"),
     ("${umlaut#?}", "öü"),
     ("${unset/a/b}", ""),
     ("'$x'", "$x"),
@@ -85,7 +83,12 @@ const EXPANDED: &[(&str, &str)] = &[
     ("\"\\$x\\\"\\\\\\a\"", "$x\"\\\\a"),
     ("\\$x", "$x"),
     ("\\a\\\\b", "a\\b"),
-    ("a\\", "a\\"),
+    ("a\\", "a"),
+    ("\\a\\", "a"),
+    ("\\${}aaa", "${}aaa"),
+    ("he$1x", "heonex"),
+    ("he$.x", "he$.x"),
+    ("$ünset", ""),
     ("'a'\"b\"c", "abc"),
     ("\"it's\"", "it's"),
 ];
@@ -111,6 +114,10 @@ fn words_that_cannot_be_expanded_say_why() {
         ("${x/a", ExpandError::Brace),
         ("${}", ExpandError::Form("${}…".into())),
         ("${x:=a}", ExpandError::Form("${x:=…".into())),
+        ("${x/a}", ExpandError::Brace),
+        ("${x//b}", ExpandError::Brace),
+        ("${x/$empty/z}", ExpandError::Form("${x//z}".into())),
+        ("${x/a/\\b}", ExpandError::Form("${x/a/\\b}".into())),
         ("${x^}", ExpandError::Form("${x^…".into())),
         ("${x y}", ExpandError::Form("${x …".into())),
         ("${unset:?say $x}", ExpandError::Required { name: "unset".into(), message: "say value".into() }),
@@ -143,9 +150,22 @@ fn a_word_that_decides_what_is_built_may_not_use_what_has_no_value() {
 }
 
 #[test]
-fn the_text_of_a_heredoc_keeps_its_quotes() {
-    let text = "a '$x' \"${x}\" \\$x \\n it's\n";
-    assert_eq!(expand_heredoc(text, lookup, '\\').unwrap(), "a 'value' \"value\" $x \\n it's\n");
+fn the_text_of_a_heredoc_keeps_its_quotes_and_loses_its_escapes() {
+    let text = "a '$x' \"${x}\" \\$x \\\\ \\n it's\\\n";
+    assert_eq!(expand_heredoc(text, lookup).unwrap(), "a 'value' \"value\" $x \\ n it's\n");
+}
+
+#[test]
+fn patterns_take_bounded_time_and_are_refused_beyond_it() {
+    let long = |length: usize| move |_: &str| Some("a".repeat(length));
+    let stars = "*a".repeat(31);
+    for form in ["#", "##", "%", "%%"] {
+        assert!(expand(&format!("${{x{form}{stars}}}"), long(1_024), '\\').is_ok(), "{form}");
+    }
+    assert!(expand(&format!("${{x//{stars}b/c}}"), long(1_024), '\\').is_ok());
+    assert_eq!(expand("${x#a}", long(1_025), '\\'), Err(ExpandError::Pattern("x".into())));
+    let wide = format!("${{x#{}}}", "a".repeat(64));
+    assert_eq!(expand(&wide, long(1), '\\'), Err(ExpandError::Pattern("x".into())));
 }
 
 #[test]
@@ -162,7 +182,7 @@ proptest! {
     #[test]
     fn any_text_is_expanded_or_refused_and_never_panics(word in "[ax${}:/#%?*'\"\\\\+-]{0,24}") {
         let _ = expand(&word, lookup, '\\');
-        let _ = expand_heredoc(&word, lookup, '\\');
+        let _ = expand_heredoc(&word, lookup);
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Scope {
 
     /// Expands the text of a heredoc.
     pub(crate) fn expand_heredoc(&self, env: &[String], text: &str) -> Result<String, ExpandError> {
-        expand_heredoc(text, |name| self.lookup(env, name), self.escape)
+        expand_heredoc(text, |name| self.lookup(env, name))
     }
 }
 
