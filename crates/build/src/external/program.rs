@@ -250,10 +250,14 @@ mod tests {
         }
     }
 
+    /// Writes a program by another process: one that this process has open cannot be started, and
+    /// what a test of another thread starts at this moment would have it open, too.
     fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
-        let path = folder.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("is written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("is changed");
+        let (source, path) = (folder.join("source"), folder.join(name));
+        fs::write(&source, format!("#!/bin/sh\n{text}\n")).expect("is written");
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).expect("is changed");
+        let copied = std::process::Command::new("cp").args([&source, &path]).status();
+        assert!(copied.expect("is started").success());
         path
     }
 
