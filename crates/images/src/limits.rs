@@ -45,6 +45,9 @@ pub(crate) const PATTERN_PIECES_MAX: usize = 63;
 /// Characters of a value that a pattern is compared with: time grows with their square.
 pub(crate) const PATTERN_VALUE_MAX: usize = 1_024;
 
+/// Bytes of one pattern of paths: no path is longer.
+pub(crate) const PATTERN_BYTES_MAX: usize = 4_096;
+
 /// Bytes of one ignore file: it is a list that people write.
 pub(crate) const IGNORE_BYTES_MAX: usize = 1 << 20;
 

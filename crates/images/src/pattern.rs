@@ -12,6 +12,8 @@
 //! The walk keeps the set of pieces that may come next, so its time is bounded by the product of
 //! both lengths, whatever the pattern.
 
+use crate::limits::PATTERN_BYTES_MAX;
+
 /// A pattern that cannot be read, with what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadPattern(pub(crate) &'static str);
@@ -65,6 +67,9 @@ impl Pattern {
     pub(crate) fn new(text: &str, depth: Depth) -> Result<Self, BadPattern> {
         if !has_wildcard(text) {
             return Ok(Self::Exactly(text.to_owned()));
+        }
+        if text.len() > PATTERN_BYTES_MAX {
+            return Err(BadPattern("it is longer than any path"));
         }
         let mut pieces = Vec::with_capacity(text.len());
         let mut rest = text.chars().peekable();
@@ -264,6 +269,7 @@ mod tests {
 
     #[test]
     fn patterns_that_filepath_match_refuses_are_refused() {
+        assert!(Pattern::new(&"*".repeat(PATTERN_BYTES_MAX + 1), Depth::Flat).is_err());
         for pattern in ["[]a]", "[-]", "[x-]", "[-x]", "[", "[^", "[^bc", "a[", "[a-b-c]", "a\\", "[a\\"] {
             assert!(Pattern::new(pattern, Depth::Flat).is_err(), "{pattern}");
         }
