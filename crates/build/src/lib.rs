@@ -4,6 +4,8 @@
 //! registry, named by digest only. Which image is built, and which version it gets, was decided
 //! before; what names it is written afterwards.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod any;
 mod archive;
 mod base;

@@ -61,7 +61,7 @@ pub async fn prove(
         let again = BaseImage {
             repository: repository.clone(),
             digest: image.descriptor.digest,
-            version: release.version.clone(),
+            version: release.version,
         };
         if let Some(first) = compare(registry, &then, &again, image).await? {
             let place =

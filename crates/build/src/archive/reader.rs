@@ -311,3 +311,88 @@ fn record(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let equals = body.iter().position(|byte| *byte == b'=')?;
     Some((&body[..equals], &body[equals + 1..], &text[length..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn archive() -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        let long = format!("{}/end", "folder".repeat(30));
+        for (path, content) in [("a", &b"content"[..]), (long.as_str(), &[7; 1500]), ("empty", b"")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o640);
+            archive.append_data(&mut header, path, content).unwrap();
+        }
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        archive.append_link(&mut header, "link", "../a").unwrap();
+        archive.into_inner().unwrap()
+    }
+
+    /// Reads an archive to its end or to its first error.
+    fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+        let mut tar = Reader::new(bytes, "the archive");
+        let mut found = Vec::new();
+        while let Some(member) = tar.next()? {
+            let mut content = Vec::new();
+            tar.read_to_end(&mut content).map_err(|error| fail_read("the archive", error))?;
+            found.push((member.path, content));
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn an_archive_of_another_writer_is_read_as_it_is() {
+        let found = read(&archive()).unwrap();
+        let names: Vec<_> = found.iter().map(|(path, content)| (path.len(), content.len())).collect();
+        assert_eq!(names, [(1, 7), (184, 1500), (5, 0), (4, 0)]);
+        assert_eq!(found[0].1, b"content");
+    }
+
+    #[test]
+    fn content_that_nobody_reads_is_passed_over() {
+        let bytes = archive();
+        let mut tar = Reader::new(bytes.as_slice(), "the archive");
+        let mut count = 0;
+        while tar.next().unwrap().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 4);
+    }
+
+    #[test]
+    fn a_size_that_no_layer_has_is_refused_before_anything_is_read() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("bomb").unwrap();
+        header.set_mode(0o644);
+        for size in [ARCHIVE_BYTES_MAX + 1, u64::MAX / 2] {
+            header.set_size(size);
+            header.set_cksum();
+            let error = read(header.as_bytes()).unwrap_err();
+            assert!(matches!(error, BuildError::Base { rule: "size", .. }), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_or_cut_archive_is_read_or_refused_by_rule(
+            flips in prop::collection::vec((0..5_000_usize, any::<u8>()), 1..4),
+            cut in 0..8_000_usize,
+        ) {
+            let mut bytes = archive();
+            for (at, value) in flips {
+                let at = at % bytes.len();
+                bytes[at] = value;
+            }
+            bytes.truncate(cut.max(1));
+            if let Err(error) = read(&bytes) {
+                prop_assert!(matches!(error, BuildError::Base { .. }), "{error}");
+            }
+        }
+    }
+}

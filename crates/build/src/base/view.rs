@@ -185,3 +185,83 @@ fn add_parents(found: &mut BTreeMap<String, Entry>, folder: &str, path: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(path: &str, target: &str) -> Entry {
+        Entry { content: Content::Symlink(target.into()), ..Entry::directory(path) }
+    }
+
+    fn file(path: &str) -> Entry {
+        Entry { content: Content::Device, ..Entry::directory(path) }
+    }
+
+    fn layer(mut entries: Vec<Entry>, whiteouts: &[&str], opaques: &[&str]) -> Arc<Index> {
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        let boxed = |list: &[&str]| list.iter().map(|path| (*path).into()).collect();
+        let index = Index::of_entries(entries);
+        Arc::new(Index { whiteouts: boxed(whiteouts), opaques: boxed(opaques), ..index })
+    }
+
+    fn view(layers: Vec<Arc<Index>>) -> View {
+        View { layers }
+    }
+
+    fn paths(view: &View, folder: &str) -> Vec<String> {
+        view.below(folder).into_keys().collect()
+    }
+
+    #[test]
+    fn upper_layers_hide_replace_and_take_away() {
+        let lower = layer(vec![file("a/x"), file("a/y"), file("b"), file("c/d/e")], &[], &[]);
+        let upper = layer(vec![file("a/z"), file("b/inside"), file("c")], &["a/x"], &[]);
+        let view = view(vec![lower, upper]);
+        assert_eq!(view.node("a/x"), None);
+        assert!(view.node("a").unwrap().is_directory() && view.node("b").unwrap().is_directory());
+        assert!(!view.node("c").unwrap().is_directory());
+        assert_eq!(view.node("c/d/e"), None);
+        assert_eq!(paths(&view, ""), ["a", "a/y", "a/z", "b", "b/inside", "c"]);
+        assert_eq!(paths(&view, "a"), ["a/y", "a/z"]);
+        assert_eq!(paths(&view, "c"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_opaque_folder_shows_nothing_from_below() {
+        let lower = layer(vec![file("a/b/x"), file("a/y")], &[], &[]);
+        let upper = layer(vec![file("a/b/z")], &[], &["a"]);
+        let view = view(vec![lower, upper]);
+        assert_eq!((view.node("a/b/x"), view.node("a/y")), (None, None));
+        assert_eq!(paths(&view, ""), ["a", "a/b", "a/b/z"]);
+        assert_eq!(paths(&view, "a/b"), ["a/b/z"]);
+    }
+
+    #[test]
+    fn links_are_followed_in_every_part_and_never_out_of_the_image() {
+        let entries = vec![
+            link("bin", "usr/bin"),
+            link("usr/bin/sh", "../../lib/sh"),
+            link("up", "../../x"),
+            link("abs", "/bin/."),
+        ];
+        let view = view(vec![layer(entries, &[], &[])]);
+        for (path, real) in [
+            ("bin/ls", "usr/bin/ls"),
+            ("bin/sh", "lib/sh"),
+            ("up/y", "x/y"),
+            ("abs/z", "usr/bin/z"),
+            ("none/../bin", "usr/bin"),
+            ("../../bin", "usr/bin"),
+            ("", ""),
+        ] {
+            assert_eq!(view.resolve(path).unwrap(), real, "{path}");
+        }
+    }
+
+    #[test]
+    fn links_that_lead_round_in_a_circle_are_refused() {
+        let view = view(vec![layer(vec![link("a", "b/x"), link("b", "a")], &[], &[])]);
+        assert!(matches!(view.resolve("a"), Err(BuildError::Base { rule: "link-loop", .. })));
+    }
+}

@@ -1,6 +1,5 @@
 //! `COPY` and `ADD`: from expanded words to the entries of a layer.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ringsite_images::{Context, EntryKind, Heredoc, SelectRequest, Selection, Sources, is_address};
@@ -11,7 +10,7 @@ use crate::error::{BuildError, Place};
 use crate::layer::{Content, Contents, Entry, Inline, hand_out_failed};
 use crate::native::from_image::{Group, Wanted, select};
 use crate::native::ownership::Ownership;
-use crate::native::target::{Follow, Piece, Target};
+use crate::native::target::{Follow, Piece, Target, Written};
 
 /// A `COPY` or `ADD` whose words are expanded.
 #[derive(Clone, Debug)]
@@ -97,9 +96,6 @@ pub(crate) struct Notes<'n> {
     /// Which sources were found.
     pub(crate) used: &'n mut Used,
 }
-
-/// What an instruction writes.
-pub(crate) type Written = (Vec<Entry>, BTreeMap<Box<str>, Entry>);
 
 /// Returns the groups of sources in the build context, and warnings.
 ///
@@ -276,7 +272,7 @@ fn put_folder(target: &mut Target<'_>, path: &str, piece: Piece) -> Result<(), B
 }
 
 /// Returns the first source of an `ADD` that is an address.
-pub(crate) fn address<'a>(transfer: &'a Transfer) -> Option<&'a str> {
+pub(crate) fn address(transfer: &Transfer) -> Option<&str> {
     transfer.sources.iter().map(String::as_str).find(|source| is_address(source))
 }
 

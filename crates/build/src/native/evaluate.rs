@@ -19,13 +19,12 @@ use crate::names::DEFAULT_PATH;
 use crate::native::archive_source::unpack;
 use crate::native::config::{Flags, apply};
 use crate::native::copy::{
-    Destination, Notes, Transfer, Used, Written, address, context_groups, heredoc_file, normalised,
-    view_groups, write,
+    Destination, Notes, Transfer, Used, address, context_groups, heredoc_file, normalised, view_groups, write,
 };
 use crate::native::from_image::Group;
 use crate::native::ownership::Ownership;
 use crate::native::scope::Scope;
-use crate::native::target::{Piece, Target};
+use crate::native::target::{Piece, Target, Written};
 use crate::step::{BaseImage, Bases, BuildStep};
 
 /// A stage that was evaluated.
@@ -111,17 +110,17 @@ impl<R: Registry> Evaluation<'_, R> {
         let platform = self.base_platform(stage, &place)?;
         let mut triggers = Vec::new();
         let mut evaluated = match &stage.base {
-            Base::Scratch => self.from_scratch(),
+            Base::Scratch => self.on_nothing(),
             Base::Stage(index) => {
                 self.stages.get(index).expect("an earlier stage was evaluated before").clone()
             }
             Base::Project(image) => {
                 let base = self.bases.project.get(image).ok_or_else(|| unknown(&place, image.as_str()))?;
-                self.from_image(base, &platform).await?
+                self.on_image(base, &platform).await?
             }
             Base::External(name) => {
                 let base = self.bases.external(name).ok_or_else(|| unknown(&place, name))?;
-                let evaluated = self.from_image(base, &platform).await?;
+                let evaluated = self.on_image(base, &platform).await?;
                 triggers = read_triggers(&place.file, place.line, name, &evaluated.config.config.on_build)?;
                 evaluated
             }
@@ -146,7 +145,7 @@ impl<R: Registry> Evaluation<'_, R> {
         }
     }
 
-    fn from_scratch(&self) -> Evaluated {
+    fn on_nothing(&self) -> Evaluated {
         let platform = &self.variant.platform;
         let mut config = ImageConfig::new(platform.os(), platform.architecture());
         config.variant = platform.variant().map(str::to_owned);
@@ -162,7 +161,7 @@ impl<R: Registry> Evaluation<'_, R> {
         }
     }
 
-    async fn from_image(&self, image: &BaseImage, platform: &Platform) -> Result<Evaluated, BuildError> {
+    async fn on_image(&self, image: &BaseImage, platform: &Platform) -> Result<Evaluated, BuildError> {
         let base = load_image(self.registry, image, platform).await?;
         let view = self.view_of(&base).await?;
         let mut config = base.config.clone();

@@ -24,6 +24,9 @@ pub(crate) struct Piece {
     pub(crate) content: Content,
 }
 
+/// What an instruction writes: its entries, and the folders below that each part must repeat.
+pub(crate) type Written = (Vec<Entry>, BTreeMap<Box<str>, Entry>);
+
 /// The entries of one instruction while they are collected.
 #[derive(Debug)]
 pub(crate) struct Target<'t> {
@@ -191,7 +194,7 @@ impl<'t> Target<'t> {
     ///
     /// # Errors
     /// `Instruction` when the instruction itself puts a file and a folder at one path.
-    pub(crate) fn finish(mut self) -> Result<(Vec<Entry>, BTreeMap<Box<str>, Entry>), BuildError> {
+    pub(crate) fn finish(mut self) -> Result<Written, BuildError> {
         // The last one counts, as if each were written in turn.
         self.entries.reverse();
         self.entries.sort_by(|one, other| one.path.cmp(&other.path));

@@ -238,7 +238,7 @@ fn loops_of_links_and_devices_are_refused_where_they_are_used() {
         ("COPY --from=redis:7 /null /n", "device"),
         ("COPY --from=redis:7 /a /n", "link-loop"),
     ] {
-        let world = on(&[base.clone()], &format!("FROM redis:7\n{line}\n"));
+        let world = on(std::slice::from_ref(&base), &format!("FROM redis:7\n{line}\n"));
         assert!(matches!(world.error(), BuildError::Base { rule: found, .. } if found == rule), "{line}");
     }
     on(&[base], "FROM redis:7\nCOPY --from=redis:7 /ok /n\n").build();

@@ -115,14 +115,10 @@ impl World {
         let request = LabelRequest {
             project: &project.name,
             image: &image,
-            version: version.clone(),
+            version,
             revision: definition.sources.revision(),
             vendor: None,
-            dependencies: &definition
-                .dependencies
-                .iter()
-                .map(|name| (name.clone(), version.clone()))
-                .collect(),
+            dependencies: &definition.dependencies.iter().map(|name| (name.clone(), version)).collect(),
             labels: &project.labels,
         };
         let step = BuildStep {
@@ -134,13 +130,13 @@ impl World {
             sources: Arc::new(definition.sources.clone()),
             inputs: definition.inputs(&self.lock).unwrap_or_else(|problems| panic!("{problems}")),
             pins: None,
-            version: version.clone(),
+            version,
             image,
         };
         let base = |name: &ImageName| BaseImage {
             repository: project.name.image_repository(name),
             digest: built[name].digest,
-            version: Some(version.clone()),
+            version: Some(version),
         };
         let project = definition.dependencies.iter().map(|name| (name.clone(), base(name))).collect();
         (step, Bases { project, external: self.externals.clone() })
