@@ -1,18 +1,25 @@
 //! External images from outside: another registry over HTTP, and what is kept of it.
 
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "native/harness.rs"]
+mod harness;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use harness::World;
 use ringsite_build::{
-    BuildError, ExternalRequest, FailureKind, NetworkUse, Place, copy_external, external_repository,
-    resolve_external,
+    BaseImage, BuildError, ExternalRequest, FailureKind, NetworkUse, Place, copy_external,
+    external_repository, resolve_external,
 };
 use ringsite_images::Platform;
 use ringsite_names::{Digest, ProjectName, Reference, RepositoryName, Tag};
 use ringsite_oci::names::{
     MEDIA_TYPE_CONFIG, MEDIA_TYPE_DOCKER_CONFIG, MEDIA_TYPE_DOCKER_INDEX, MEDIA_TYPE_DOCKER_LAYER_GZIP,
-    MEDIA_TYPE_DOCKER_MANIFEST, MEDIA_TYPE_LAYER_GZIP, MEDIA_TYPE_MANIFEST,
+    MEDIA_TYPE_DOCKER_MANIFEST, MEDIA_TYPE_INDEX, MEDIA_TYPE_LAYER_GZIP, MEDIA_TYPE_MANIFEST,
 };
 use ringsite_oci::{
     Descriptor, ImageConfig, ImageIndex, ImageManifest, Layout, Memory, Put, Registry, TagOrDigest,
@@ -42,16 +49,19 @@ impl Elsewhere {
 
     /// Pushes an image for `os/architecture` with one layer of `content`.
     async fn image(&self, architecture: &str, content: &str) -> Descriptor {
+        self.image_of(architecture, content, format!("{architecture} {content}").into()).await
+    }
+
+    async fn image_of(&self, architecture: &str, content: &str, layer: Bytes) -> Descriptor {
         let (kinds, manifest_kind) = match content.starts_with("docker") {
             true => ([MEDIA_TYPE_DOCKER_CONFIG, MEDIA_TYPE_DOCKER_LAYER_GZIP], MEDIA_TYPE_DOCKER_MANIFEST),
             false => ([MEDIA_TYPE_CONFIG, MEDIA_TYPE_LAYER_GZIP], MEDIA_TYPE_MANIFEST),
         };
         let name = Self::repository();
-        let content = Bytes::copy_from_slice(format!("{architecture} {content}").as_bytes());
         let mut config = ImageConfig::new("linux", architecture);
-        config.rootfs.diff_ids.push(Digest::sha256(&content));
+        config.rootfs.diff_ids.push(Digest::sha256(&layer));
         let put = |kind: &'static str, bytes: Bytes| self.registry.put_bytes(&name, kind, bytes);
-        let layer = put(kinds[1], content).await.expect("is stored");
+        let layer = put(kinds[1], layer).await.expect("is stored");
         let config = put(kinds[0], config.to_bytes().into()).await.expect("is stored");
         let mut manifest = ImageManifest::image(config, vec![layer]);
         manifest.media_type = Some(manifest_kind.to_owned());
@@ -289,6 +299,34 @@ async fn a_tag_that_was_removed_is_written_again_without_the_network() {
     assert!(home.delete_tag(&repository, &tag).await.expect("answers"));
     copy(&home, &reference, Some(digest), &["linux/arm64"], NetworkUse::Offline).await.expect("is here");
     assert!(home.head_manifest(&repository, &tag.into()).await.expect("answers").is_some());
+}
+
+#[test]
+fn an_image_is_built_from_a_pin_of_which_only_its_platform_is_here() {
+    let mut world = World::empty();
+    let reference = harness::run(async {
+        let elsewhere = Elsewhere::start().await;
+        let reference = elsewhere.reference("1");
+        // An archive without entries is two blocks of zeros.
+        let layer = || Bytes::from_static(&[0; 1024]);
+        let children = [elsewhere.image_of("amd64", "", layer()).await, elsewhere.image("s390x", "").await];
+        let index = ImageIndex::new(children.to_vec()).to_bytes();
+        let digest = elsewhere.push(Some("1"), MEDIA_TYPE_INDEX, index.into()).await;
+        let wanted = ["linux/amd64"];
+        copy(&world.registry, &reference, None, &wanted, NetworkUse::PlainHttp).await.expect("is copied");
+        let repository = external_repository(&project(), &reference).expect("has a name");
+        let base = BaseImage { repository, digest, version: None };
+        world.lock.pin(reference.clone(), digest);
+        world.externals.insert(reference.clone(), base);
+        reference
+    });
+    world.write("rings.toml", harness::ROOTED);
+    world.write("images/shop/Containerfile", format!("FROM {reference}\nLABEL a=b\n"));
+    let built = world.build();
+    let layers: Vec<_> = built.platforms[0].layers.iter().map(|layer| layer.digest).collect();
+    assert_eq!(layers, [Digest::sha256(&[0; 1024])]);
+    let digest = world.lock.digest(&reference).expect("is pinned");
+    assert_eq!(built.recipe.inputs.externals[&reference.to_string()], digest);
 }
 
 #[test]
