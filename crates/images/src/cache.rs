@@ -8,7 +8,7 @@
 //! it was read. So the clock of the file system is read *before* the first file of a run, and an
 //! entry is kept only when both times of the file are before that moment: whatever changes the file
 //! later gives it a later change time. This is the rule of git's index for racy files, applied when
-//! writing.
+//! writing. A file on another file system, whose clock may be another machine's, is not kept.
 //!
 //! | Part of the file | Bytes |
 //! |--|--|
@@ -32,6 +32,13 @@ const SUM_BYTES: usize = 32;
 const ENTRY_BYTES: usize = 76;
 const KEY_BYTES: usize = 16;
 
+/// The clock of the file system that the cache is on.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    device: u64,
+    nanoseconds: i64,
+}
+
 /// Hashes of files that were read before, by what the file system says about them.
 #[derive(Debug)]
 pub struct StatCache {
@@ -40,7 +47,7 @@ pub struct StatCache {
     content: Vec<u8>,
     /// One bit for each entry that was asked for: the others are dropped when the cache is written.
     used: Vec<AtomicU64>,
-    clock: OnceLock<Option<i64>>,
+    clock: OnceLock<Option<Clock>>,
     /// Whether the temporary file that showed the clock still has to be removed.
     is_temporary_there: AtomicBool,
     fresh: Mutex<Vec<(Stamp, [u8; 32])>>,
@@ -102,16 +109,19 @@ impl StatCache {
             fs::create_dir_all(temporary.parent()?).ok()?;
             let file = File::create(&temporary).ok()?;
             self.is_temporary_there.store(true, Ordering::Relaxed);
-            let stat = rustix::fs::fstat(&file).ok()?;
-            Some(Stamp::of(&stat).modified_nanoseconds)
+            let stamp = Stamp::of(&rustix::fs::fstat(&file).ok()?);
+            Some(Clock { device: stamp.device, nanoseconds: stamp.modified_nanoseconds })
         });
     }
 
     /// Keeps the hashes of files that were read after [`begin_reading`](Self::begin_reading).
     pub(crate) fn keep(&self, read: impl IntoIterator<Item = (Stamp, [u8; 32])>) {
         let Some(Some(clock)) = self.clock.get() else { return };
-        let old_enough = read.into_iter().filter(|(stamp, _)| stamp.is_older_than(*clock));
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).extend(old_enough);
+        let can_be_trusted = |(stamp, _): &(Stamp, [u8; 32])| {
+            stamp.device == clock.device && stamp.is_older_than(clock.nanoseconds)
+        };
+        let kept = read.into_iter().filter(can_be_trusted);
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
     }
 
     /// Writes the cache when something was learned: into a temporary file that then takes its place.
@@ -226,8 +236,9 @@ mod tests {
     use super::*;
 
     fn stamp(inode: u64, changed: i64) -> Stamp {
+        let device = Stamp::of(&rustix::fs::stat(std::env::temp_dir().as_path()).unwrap()).device;
         Stamp {
-            device: 1,
+            device,
             inode,
             bytes: 10,
             modified_nanoseconds: 5,
@@ -256,7 +267,7 @@ mod tests {
         }
         let one = stamps[3];
         for other in [
-            Stamp { device: 2, ..one },
+            Stamp { device: one.device + 1, ..one },
             Stamp { inode: 8, ..one },
             Stamp { bytes: 11, ..one },
             Stamp { modified_nanoseconds: 6, ..one },
@@ -274,11 +285,12 @@ mod tests {
         let path = folder.path().join("stat");
         let cache = StatCache::open(&path);
         cache.begin_reading();
-        let clock = cache.clock.get().unwrap().unwrap();
+        let clock = cache.clock.get().unwrap().unwrap().nanoseconds;
         let same_tick = stamp(1, clock);
         let restored = Stamp { modified_nanoseconds: clock, ..stamp(2, 9) };
         let old = stamp(3, clock - 1);
-        cache.keep([(same_tick, [0; 32]), (restored, [0; 32]), (old, [0; 32])]);
+        let elsewhere = Stamp { device: old.device + 1, ..old };
+        cache.keep([same_tick, restored, old, elsewhere].map(|stamp| (stamp, [0; 32])));
         assert_eq!(*cache.fresh.lock().unwrap(), [(old, [0; 32])]);
     }
 
