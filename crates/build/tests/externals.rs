@@ -218,10 +218,11 @@ async fn content_that_is_not_what_was_announced_is_refused_and_nothing_is_tagged
     let reference = elsewhere.reference("1");
     let layer = Digest::sha256(b"amd64 a layer").to_string();
     let pinned = digest.to_string();
-    let other = || Answer::Bytes(Bytes::from_static(b"not that layer"));
+    let other = || Answer::Bytes(Bytes::from_static(b"amd64 b layer"));
     let json = || Answer::Bytes(Bytes::from_static(b"{\"schemaVersion\": 1}"));
     for (part, answer, known, reason) in [
-        (layer.as_str(), other(), None, "blob"),
+        (layer.as_str(), other(), None, layer.as_str()),
+        (layer.as_str(), Answer::Bytes(Bytes::from_static(b"short")), None, "got sha256:"),
         (layer.as_str(), Answer::Half, None, "blob"),
         (layer.as_str(), Answer::Longer, None, "longer"),
         (layer.as_str(), Answer::NotFound, None, "blob"),

@@ -86,7 +86,8 @@ impl Program {
             } else {
                 path.join(name)
             };
-            is_executable(&file).then_some(file)
+            // It is started in another folder than this process is in.
+            std::path::absolute(file).ok().filter(|file| is_executable(file))
         })?;
         let mut command = std::process::Command::new(&found);
         command.args(tool.version_arguments()).stdin(Stdio::null());
