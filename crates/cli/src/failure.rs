@@ -9,8 +9,13 @@ use crate::exit::Exit;
 use crate::output::{Printer, Tone};
 
 /// Why a command did not do what was asked for.
+///
+/// Boxed: every function of a command returns it, and most of the time there is none.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     exit: Exit,
     error: ErrorView,
     plan: Option<PlanView>,
@@ -25,7 +30,7 @@ impl Failure {
     /// Returns a failure of any kind.
     pub(crate) fn new(exit: Exit, code: &str, message: impl Into<String>, help: Option<String>) -> Self {
         let error = ErrorView { code: code.into(), message: message.into(), help, refusals: Vec::new() };
-        Self { exit, error, plan: None }
+        Self(Box::new(Parts { exit, error, plan: None }))
     }
 
     /// Returns a failure because rules refuse `plan`.
@@ -33,7 +38,7 @@ impl Failure {
         let refusals = plan.refusals.clone();
         let error =
             ErrorView { code: "refused".into(), message: "refused by a rule".into(), help: None, refusals };
-        Self { exit: Exit::Refused, error, plan: Some(plan) }
+        Self(Box::new(Parts { exit: Exit::Refused, error, plan: Some(plan) }))
     }
 
     /// Returns a failure because of mistakes in the project's files.
@@ -53,24 +58,25 @@ impl Failure {
 
     /// Prints the failure and returns how the program ends.
     pub(crate) fn print(&self, printer: &Printer) -> Exit {
+        let Parts { exit, error, plan } = &*self.0;
         if printer.form() == Output::Json {
-            printer.error_document(&self.error);
-            return self.exit;
+            printer.error_document(error);
+            return *exit;
         }
-        if let Some(plan) = &self.plan {
+        if let Some(plan) = plan {
             printer.say(Tone::Note, crate::print::plan_text(plan).trim_end());
         }
-        printer.say(Tone::Error, &self.error.message);
-        if self.plan.is_none() {
-            for refusal in &self.error.refusals {
+        printer.say(Tone::Error, &error.message);
+        if plan.is_none() {
+            for refusal in &error.refusals {
                 printer.say(Tone::Error, &format!("{}: {}", refusal.code, refusal.message));
                 printer.say(Tone::Help, &refusal.help);
             }
         }
-        if let Some(help) = &self.error.help {
+        if let Some(help) = &error.help {
             printer.say(Tone::Help, help);
         }
-        self.exit
+        *exit
     }
 }
 
@@ -103,6 +109,6 @@ impl From<EngineError> for Failure {
             help: error.help(),
             refusals: error.refusals(),
         };
-        Self { exit, error: view, plan: error.into_plan() }
+        Self(Box::new(Parts { exit, error: view, plan: error.into_plan() }))
     }
 }

@@ -63,10 +63,10 @@ pub enum EngineError {
         attempts: u32,
     },
     /// The ledger does not work.
-    #[error(transparent)]
+    #[error("{0}")]
     Ledger(#[from] LedgerError),
     /// The registry does not work.
-    #[error(transparent)]
+    #[error("{0}")]
     Registry(#[from] OciError),
     /// An image could not be built.
     #[error("{0}")]
@@ -75,20 +75,20 @@ pub enum EngineError {
     #[error("{0}")]
     Environment(#[from] ClosureProblems),
     /// A root image cannot be placed.
-    #[error(transparent)]
-    Root(#[from] RootError),
+    #[error("{0}")]
+    Root(Box<RootError>),
     /// A site's artifact cannot be published.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
+    #[error("{0}")]
+    Publish(Box<PublishError>),
     /// A site's artifact cannot be read back.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
+    #[error("{0}")]
+    Fetch(Box<FetchError>),
     /// A site's objects cannot be rendered.
-    #[error(transparent)]
+    #[error("{0}")]
     Render(#[from] RenderError),
     /// What a site has and what it would get cannot be compared.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
+    #[error("{0}")]
+    Guard(Box<GuardError>),
     /// A version cannot be proved.
     #[error("{0}")]
     Unproven(String),
@@ -119,6 +119,24 @@ fn join(problems: &[RequestProblem]) -> String {
     problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
+macro_rules! boxed {
+    ($($variant:ident: $error:ty),+ $(,)?) => {
+        $(impl From<$error> for EngineError {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })+
+    };
+}
+
+// Boxed, because every operation returns this type and most of the time there is no error.
+boxed! {
+    Root: RootError,
+    Publish: PublishError,
+    Fetch: FetchError,
+    Guard: GuardError,
+}
+
 impl EngineError {
     /// Returns the error for something that was named and does not exist.
     pub(crate) fn unknown(message: impl Into<String>, help: impl Into<String>) -> Self {
@@ -136,10 +154,11 @@ impl EngineError {
             Self::Ledger(error) => of_ledger(error),
             Self::Registry(error) => of_registry(error),
             Self::Build(error) => of_build(error),
-            Self::Root(RootError::Registry { source, .. })
-            | Self::Fetch(FetchError::Registry { source, .. }) => of_registry(source),
-            Self::Root(_) => Class::Usage,
-            Self::Fetch(_) => Class::Damaged,
+            Self::Root(error) => match &**error {
+                RootError::Registry { source, .. } => of_registry(source),
+                _ => Class::Usage,
+            },
+            Self::Fetch(error) => of_fetch(error),
             Self::Publish(error) => of_registry(error.registry()),
             Self::Render(_) => Class::Build,
             Self::Guard(error) => of_guard(error),
@@ -229,12 +248,16 @@ fn of_registry(error: &OciError) -> Class {
 fn of_guard(error: &GuardError) -> Class {
     match error {
         GuardError::Published(error) => of_registry(error.registry()),
-        GuardError::Fetch(error) => match &**error {
-            FetchError::Registry { source, .. } => of_registry(source),
-            _ => Class::Damaged,
-        },
+        GuardError::Fetch(error) => of_fetch(error),
         GuardError::Count { .. } => Class::Damaged,
         GuardError::Render(_) => Class::Build,
+    }
+}
+
+fn of_fetch(error: &FetchError) -> Class {
+    match error {
+        FetchError::Registry { source, .. } => of_registry(source),
+        FetchError::Archive { .. } => Class::Damaged,
     }
 }
 

@@ -4,6 +4,7 @@
 //! artifact is a function of root, site and program, so it is made before a move is recorded, to
 //! judge it, and pushed afterwards.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
@@ -79,11 +80,12 @@ impl<R: Registry + 'static> Engine<R> {
         root: &RootOf,
     ) -> Result<Prepared, EngineError> {
         let repository = self.name().image_repository(&root.name);
-        if !shelf.roots.contains_key(&root.digest) {
-            let image = ringsite_sites::read_root(&*self.registry, &repository, root.digest).await?;
-            shelf.roots.insert(root.digest, image);
-        }
-        let image = &shelf.roots[&root.digest];
+        let image = match shelf.roots.entry(root.digest) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                free.insert(ringsite_sites::read_root(&*self.registry, &repository, root.digest).await?)
+            }
+        };
         let key = (root.digest, site.environment.to_string());
         if !shelf.environments.contains_key(&key) {
             let closure = ringsite_sites::closure(&image.environments, &site.environment)?;
