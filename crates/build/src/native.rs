@@ -23,6 +23,7 @@ mod config;
 mod copy;
 mod evaluate;
 mod from_image;
+mod job;
 mod ownership;
 mod scope;
 mod target;

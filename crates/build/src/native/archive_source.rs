@@ -3,8 +3,6 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
 use crate::archive::{Compression, Reader, decompress};
 use crate::base::{Index, read_index};
 use crate::error::{BuildError, Place};
@@ -17,17 +15,7 @@ const START_BYTES: usize = 512;
 ///
 /// # Errors
 /// `Instruction` for a compression that cannot be read; the rule that an archive breaks.
-pub(crate) async fn unpack(
-    place: &Place,
-    contents: &Contents,
-    index: u32,
-) -> Result<Option<Index>, BuildError> {
-    let (place, contents) = (place.clone(), contents.clone());
-    let work = spawn_blocking(move || read(&place, &contents, index));
-    work.await.map_err(|error| BuildError::Worker(Box::new(error)))?
-}
-
-fn read(place: &Place, contents: &Contents, index: u32) -> Result<Option<Index>, BuildError> {
+pub(crate) fn unpack(place: &Place, contents: &Contents, index: u32) -> Result<Option<Index>, BuildError> {
     let file = source_file(&contents.sources, index);
     let open = || contents.context().open(file).map_err(hand_out_failed);
     let mut start = Vec::new();

@@ -70,8 +70,11 @@ impl Used {
         Self(vec![false; sources.files().len()])
     }
 
-    fn mark(&mut self, index: u32) {
-        self.0[index as usize] = true;
+    /// Says that these were found.
+    pub(crate) fn mark(&mut self, found: &[u32]) {
+        for index in found {
+            self.0[*index as usize] = true;
+        }
     }
 
     /// Checks that every source was found.
@@ -93,8 +96,8 @@ impl Used {
 pub(crate) struct Notes<'n> {
     /// What may not be meant.
     pub(crate) warnings: &'n mut Vec<String>,
-    /// Which sources were found.
-    pub(crate) used: &'n mut Used,
+    /// Which sources of the recipe were found.
+    pub(crate) found: &'n mut Vec<u32>,
 }
 
 /// Returns the groups of sources in the build context, and warnings.
@@ -141,7 +144,7 @@ fn context_group(
                 reason: "it was not there, or was something else, when the revision was computed".to_owned(),
             });
         };
-        notes.used.mark(index);
+        notes.found.push(index);
         let (mode, content) = match entry.kind {
             EntryKind::Executable => (0o755, Content::Context(index)),
             EntryKind::Directory => (0o755, Content::Directory),
@@ -223,6 +226,7 @@ pub(crate) fn write(
         true => (join(&destination.path, name), Follow::Folders),
         false => (destination.path.clone(), Follow::Last),
     };
+    target.reserve(groups.iter().map(|group| group.pieces.len() + 1).sum());
     for group in groups {
         let start = match (transfer.parents, group.is_directory) {
             (true, _) => (join(&destination.path, &group.kept), Follow::Folders),

@@ -14,17 +14,14 @@ use ringsite_oci::{History, ImageConfig, Registry};
 
 use crate::base::{Index, LoadedImage, View, load_image};
 use crate::error::{BuildError, Place};
-use crate::layer::{Content, Contents, Entry, take_out};
+use crate::layer::{Contents, Entry, take_out};
 use crate::names::DEFAULT_PATH;
-use crate::native::archive_source::unpack;
 use crate::native::config::{Flags, apply};
-use crate::native::copy::{
-    Destination, Notes, Transfer, Used, address, context_groups, heredoc_file, normalised, view_groups, write,
-};
-use crate::native::from_image::Group;
+use crate::native::copy::{Destination, Transfer, Used, address, heredoc_file, normalised};
+use crate::native::job::{Job, Outcome};
 use crate::native::ownership::Ownership;
 use crate::native::scope::Scope;
-use crate::native::target::{Piece, Target, Written};
+use crate::native::target::{Target, Written};
 use crate::step::{BaseImage, Bases, BuildStep};
 
 /// A stage that was evaluated.
@@ -262,25 +259,28 @@ impl<R: Registry> Evaluation<'_, R> {
             transfer.sources.clone_from(&planned.sources);
             transfer.exclude.clone_from(&planned.exclude);
         }
-        let nothing = View::default();
-        let below = if written.link { &nothing } else { &stage.view };
         let optional =
             |value: &Option<String>| value.as_ref().map(|value| word(stage, place, value)).transpose();
         let (chown, chmod) = (optional(&written.chown)?, optional(&written.chmod)?);
         let users = self.readable(&stage.view, chown.as_deref()).await?;
         let ownership = Ownership::read(place, chown.as_deref(), chmod.as_deref(), &stage.view, &users)?;
-        let mut groups = match &written.from {
-            Origin::Context => {
-                let notes = Notes { warnings: &mut self.warnings, used: &mut self.used };
-                context_groups(&self.contents, place, &transfer, notes)?
-            }
-            other => view_groups(&self.origin_view(place, other).await?, place, &transfer)?,
+        let from = match &written.from {
+            Origin::Context => None,
+            other => Some(self.origin_view(place, other).await?),
         };
-        let mut archives = Vec::new();
-        if is_add && written.unpack != Some(false) {
-            (groups, archives) = self.archives(place, groups).await?;
-        }
-        write(below, place, ownership, &transfer, groups, archives).map(Some)
+        let job = Job {
+            place: place.clone(),
+            transfer,
+            ownership,
+            unpacks: is_add && written.unpack != Some(false),
+            contents: self.contents.clone(),
+            from,
+            below: if written.link { View::default() } else { stage.view.clone() },
+        };
+        let Outcome { written, warnings, found } = job.run().await?;
+        self.warnings.extend(warnings);
+        self.used.mark(&found);
+        Ok(Some(written))
     }
 
     /// Returns contents from which the users of a stage can be read, when they are asked for by name.
@@ -291,29 +291,6 @@ impl<R: Registry> Evaluation<'_, R> {
         }
         let entries: Vec<Entry> = view.users().into_iter().cloned().collect();
         take_out(self.registry, &self.contents, entries.iter()).await
-    }
-
-    /// Takes the archives out of the sources of an `ADD` and reads what they hold.
-    async fn archives(
-        &self,
-        place: &Place,
-        groups: Vec<Group>,
-    ) -> Result<(Vec<Group>, Vec<Index>), BuildError> {
-        let mut others = Vec::new();
-        let mut archives = Vec::new();
-        for group in groups {
-            let unpacked = match group.pieces.as_slice() {
-                [Piece { content: Content::Context(index), .. }] if !group.is_directory => {
-                    unpack(place, &self.contents, *index).await?
-                }
-                _ => None,
-            };
-            match unpacked {
-                Some(archive) => archives.push(archive),
-                None => others.push(group),
-            }
-        }
-        Ok((others, archives))
     }
 
     async fn origin_view(&self, place: &Place, origin: &Origin) -> Result<View, BuildError> {

@@ -62,6 +62,11 @@ impl<'t> Target<'t> {
         }
     }
 
+    /// Makes room for so many entries, because growing step by step takes twice the memory.
+    pub(crate) fn reserve(&mut self, entries: usize) {
+        self.entries.reserve_exact(entries);
+    }
+
     /// Returns whether a folder stands at a path, links followed.
     ///
     /// # Errors
