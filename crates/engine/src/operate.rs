@@ -5,28 +5,29 @@
 //! leaves garbage or something behind, never a lie, and the same command again finishes the work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ringsite_ledger::{
-    Beginning, Body, ConfigureBody, Draft, Entry, GateOutcome, Kind, Ledger, LedgerError, MoveBody, Notice,
+    Beginning, Body, ConfigureBody, Draft, GateOutcome, Kind, Ledger, LedgerError, MoveBody, Notice,
     OperationId, Place, Recorded,
 };
 use ringsite_names::{Digest, ImageName, Version};
 use ringsite_oci::Registry;
-use ringsite_rings::{Action, Change, Plan, Refusal, State, Warning};
+use ringsite_rings::{Change, Plan, Refusal, State, Warning};
 
 use crate::decide::{Decided, bug, rings_written};
 use crate::engine::{Engine, request_digest};
 use crate::error::EngineError;
 use crate::event::Event;
-use crate::limits::{ATTEMPTS_MAX, BACK_OFF_FIRST, BACK_OFF_LONGEST, SEARCHED_MAX};
+use crate::limits::{ATTEMPTS_MAX, SEARCHED_MAX};
 use crate::placing::{Prepared, Shelf, movers};
 use crate::project::Declared;
 use crate::record::Record;
+use crate::reports::{behind, show_warnings};
 use crate::request::{Intent, Operation, Placing};
 use crate::saved::SavedPlan;
 use crate::show;
-use crate::view::{PlanView, Report, ReportImage, WarningView};
+use crate::view::{PlanView, Report};
 use crate::workshop::Workshop;
 
 /// What an operation has to agree with.
@@ -379,7 +380,7 @@ impl<R: Registry + 'static> Engine<R> {
             at: self.clock.now(),
             change,
             body,
-            gates: plan.gates.iter().map(outcome).collect(),
+            gates: plan.gates.iter().map(GateOutcome::from).collect(),
         };
         let mut drafts = Vec::new();
         if let Some(configuration) = plan.takes_over() {
@@ -465,104 +466,9 @@ impl<R: Registry + 'static> Engine<R> {
         }
         Ok(None)
     }
-
-    /// Returns what an entry did, as a report.
-    async fn report_of(&self, record: &Record<R>, recorded: &Recorded) -> Result<Report, EngineError> {
-        let entry: &Entry = &recorded.entry;
-        Ok(Report {
-            operation: entry.kind.to_string(),
-            changed: true,
-            sequence: entry.sequence,
-            entry: Some(recorded.digest.to_string()),
-            images: self.images_of(record, entry).await?,
-            sites: Vec::new(),
-            warnings: Vec::new(),
-        })
-    }
-
-    /// Returns each cell that an entry wrote, with what it names.
-    async fn images_of(&self, record: &Record<R>, entry: &Entry) -> Result<Vec<ReportImage>, EngineError> {
-        let cells = record.cells_written(entry).await?;
-        let images = cells.iter().map(|cell| cell.image.clone()).collect();
-        let state = record.with_releases(record.state().clone(), &images).await?;
-        let built: BTreeSet<(&ImageName, Version)> =
-            entry.releases.iter().map(|new| (&new.image, new.release.version)).collect();
-        let mut reported = Vec::new();
-        for cell in &cells {
-            let digest = match cell.to {
-                Some(version) => Some(self.release(&state, &cell.image, version)?.digest.to_string()),
-                None => None,
-            };
-            let action = match cell.to {
-                None => Action::Remove,
-                Some(version) if built.contains(&(&cell.image, version)) => Action::Build,
-                Some(_) if entry.kind == Kind::Release => Action::Adopt,
-                Some(_) => Action::Move,
-            };
-            reported.push(ReportImage {
-                image: cell.image.to_string(),
-                ring: cell.ring.to_string(),
-                action: action.as_str().to_owned(),
-                from: cell.from.map(|version| version.to_string()),
-                to: cell.to.map(|version| version.to_string()),
-                digest,
-            });
-        }
-        Ok(reported)
-    }
 }
 
 /// Returns the version that the plan gives an image that it builds.
 fn version_of(plan: &Plan, image: &ImageName) -> Option<Version> {
     plan.builds().find(|(step, _)| step.image == *image).and_then(|(step, _)| step.to)
-}
-
-fn outcome(gate: &ringsite_rings::GateFinding) -> GateOutcome {
-    GateOutcome {
-        gate: gate.gate.as_str().to_owned(),
-        ring: gate.ring.clone(),
-        met: gate.met,
-        detail: gate.detail.clone(),
-    }
-}
-
-fn show_warnings(decided: &Decided, more: &[Warning]) -> Vec<WarningView> {
-    decided.plan.warnings.iter().chain(more).map(show::warning).collect()
-}
-
-fn behind(what: &str, error: &EngineError) -> WarningView {
-    WarningView {
-        code: "behind".into(),
-        message: format!("{what} are behind the record: {error}; the next command brings them up to date"),
-    }
-}
-
-/// Returns the middle of what a pause before the next attempt may be.
-fn pause_base(attempt: u32) -> Duration {
-    BACK_OFF_FIRST.saturating_mul(1 << attempt.min(16)).min(BACK_OFF_LONGEST)
-}
-
-/// Waits before the next attempt, longer each time, and never as long as another process.
-pub(crate) async fn pause(attempt: u32) {
-    let base = pause_base(attempt);
-    let noise = std::collections::hash_map::RandomState::new();
-    let random = std::hash::BuildHasher::hash_one(&noise, attempt) % 1_000;
-    let jitter = u32::try_from(random).unwrap_or(0);
-    tokio::time::sleep(base / 2 + base * jitter / 2_000).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_are_bounded() {
-        let mut last = Duration::ZERO;
-        for attempt in 1..=40 {
-            let base = pause_base(attempt);
-            assert!(base >= last && base <= BACK_OFF_LONGEST, "{attempt}");
-            last = base;
-        }
-        assert_eq!(last, BACK_OFF_LONGEST);
-    }
 }

@@ -21,7 +21,7 @@ use crate::error::EngineError;
 use crate::event::Event;
 use crate::limits::{ATTEMPTS_MAX, PROJECTION_ROUNDS_MAX};
 use crate::names::{PLACED, PLACED_UP_TO, PROJECTED};
-use crate::operate::pause;
+use crate::pause::pause;
 use crate::record::Record;
 use crate::request::{Intent, Shrink};
 use crate::view::ReportSite;
