@@ -277,7 +277,7 @@ impl<R: Registry> Evaluation<'_, R> {
             from,
             below: if written.link { View::default() } else { stage.view.clone() },
         };
-        let Outcome { written, warnings, found } = job.run().await?;
+        let Outcome { written, warnings, found } = job.run()?;
         self.warnings.extend(warnings);
         self.used.mark(&found);
         Ok(Some(written))

@@ -1,6 +1,10 @@
-//! One `COPY` or `ADD`, done on a thread that may block: folders are walked, links and archives read.
+//! One `COPY` or `ADD`: folders are walked, links and archives read, entries collected.
+//!
+//! This blocks, and it stays on the thread that it is called on: what it collects is large, and a
+//! thread of its own would take its memory beside what the caller's thread has free already.
 
-use tokio::task::spawn_blocking;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use crate::base::{Index, View};
 use crate::error::{BuildError, Place};
@@ -42,13 +46,15 @@ pub(crate) struct Outcome {
 }
 
 impl Job {
-    /// Does the instruction.
+    /// Does the instruction; other tasks of a runtime with several threads go on meanwhile.
     ///
     /// # Errors
     /// What sources, archives and the destination say.
-    pub(crate) async fn run(self) -> Result<Outcome, BuildError> {
-        let work = spawn_blocking(move || self.work());
-        work.await.map_err(|error| BuildError::Worker(Box::new(error)))?
+    pub(crate) fn run(self) -> Result<Outcome, BuildError> {
+        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(|| self.work()),
+            _ => self.work(),
+        }
     }
 
     fn work(self) -> Result<Outcome, BuildError> {
