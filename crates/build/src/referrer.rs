@@ -37,20 +37,26 @@ pub async fn push_sbom(
     push(registry, repository, image, MEDIA_TYPE_SPDX, document).await
 }
 
-/// Returns the recipe of an image; nothing when it has none.
+/// Returns the recipe that [`push_recipe`] stored as `recipe`; nothing when it is gone.
+///
+/// A release names its recipe by digest. Asking for referrers instead would take whatever somebody
+/// else made one.
 ///
 /// # Errors
-/// `Damaged` when what it has is no recipe; the registry's own.
+/// `Damaged` when it is no recipe; the registry's own.
 pub async fn read_recipe(
     registry: &impl Registry,
     repository: &RepositoryName,
-    image: &Digest,
+    recipe: &Digest,
 ) -> Result<Option<Recipe>, BuildError> {
-    let found = registry.referrers(repository, image, Some(RECIPE_MEDIA_TYPE)).await?;
-    let Some(referrer) = found.first() else { return Ok(None) };
-    let manifest = registry.manifest(repository, &referrer.digest.into()).await?.image()?;
+    let stored = match registry.manifest(repository, &(*recipe).into()).await {
+        Ok(stored) => stored,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let manifest = stored.image()?;
     let damaged =
-        |reason: String| OciError::Damaged { place: format!("the recipe of {repository}@{image}"), reason };
+        |reason: String| OciError::Damaged { place: format!("the recipe {repository}@{recipe}"), reason };
     let [layer] = manifest.layers.as_slice() else {
         return Err(damaged(format!("it has {} parts instead of one", manifest.layers.len())).into());
     };

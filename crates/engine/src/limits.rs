@@ -22,9 +22,6 @@ pub(crate) const PROJECTION_ROUNDS_MAX: u32 = 16;
 /// and of the last closed segment, as the ledger itself does.
 pub(crate) const SEARCHED_MAX: usize = 2048;
 
-/// The size of a recipe: about 120 bytes an entry, for a million entries.
-pub(crate) const RECIPE_BYTES_MAX: u64 = 128 << 20;
-
 /// How many images are built at the same time. Small images wait for the disk, each for itself, so
 /// there are more of them than processors; a build keeps a few MiB, whatever the size of its layers.
 pub(crate) const BUILDS_MAX: usize = 16;

@@ -4,36 +4,24 @@ use std::collections::BTreeMap;
 
 use ringsite_images::{EntryKind, Recipe, RecipeEntry};
 use ringsite_names::RepositoryName;
-use ringsite_oci::{OciError, Registry, TagOrDigest};
+use ringsite_oci::Registry;
 use ringsite_rings::Release;
 
 use crate::error::EngineError;
-use crate::limits::RECIPE_BYTES_MAX;
 
 /// Returns what a release was built from; nothing when it has no recipe, or when that is gone.
 ///
 /// # Errors
-/// A recipe that is damaged, or that is no recipe; what the registry meets.
+/// A recipe that is damaged; what the registry meets.
 pub(crate) async fn read_recipe(
     registry: &impl Registry,
     repository: &RepositoryName,
     release: &Release,
 ) -> Result<Option<Recipe>, EngineError> {
-    let Some(digest) = release.recipe else { return Ok(None) };
-    let stored = match registry.manifest(repository, &TagOrDigest::Digest(digest)).await {
-        Ok(stored) => stored,
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let manifest = stored.image()?;
-    let invalid =
-        |reason: String| OciError::Invalid { what: format!("recipe {repository}@{digest}"), reason };
-    let [layer] = manifest.layers.as_slice() else {
-        return Err(invalid(format!("it has {} layers, expected one", manifest.layers.len())).into());
-    };
-    let bytes = registry.blob_bytes(repository, &layer.digest, RECIPE_BYTES_MAX).await?;
-    let recipe = Recipe::from_json(&bytes).map_err(|error| invalid(error.to_string()))?;
-    Ok(Some(recipe))
+    match &release.recipe {
+        Some(recipe) => Ok(ringsite_build::read_recipe(registry, repository, recipe).await?),
+        None => Ok(None),
+    }
 }
 
 /// Returns the paths whose content, kind or presence differs, by path.

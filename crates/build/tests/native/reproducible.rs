@@ -9,7 +9,8 @@ use ringsite_build::{
     read_recipe, relabel, sbom,
 };
 use ringsite_images::StatCache;
-use ringsite_names::Version;
+use ringsite_names::{Digest, Version};
+use ringsite_oci::Registry;
 
 use crate::harness::{ROOTED, World, run};
 
@@ -196,9 +197,13 @@ fn recipes_and_bills_of_materials_are_referrers() {
     let world = example(&["app", "one"]);
     let built = world.build();
     let release = again(&world, &built);
-    run(push_recipe(&world.registry, &release.repository, &built.descriptor(), &built.recipe)).unwrap();
-    let found = run(read_recipe(&world.registry, &release.repository, &built.digest)).unwrap();
-    assert_eq!(found, Some(built.recipe.clone()));
+    let (registry, repository) = (&world.registry, &release.repository);
+    let stored = run(push_recipe(registry, repository, &built.descriptor(), &built.recipe)).unwrap();
+    assert_eq!(run(read_recipe(registry, repository, &stored.digest)).unwrap(), Some(built.recipe.clone()));
+    assert_eq!(run(read_recipe(registry, repository, &Digest::sha256(b"gone"))).unwrap(), None);
+    assert!(run(read_recipe(registry, repository, &built.digest)).is_err(), "an image is no recipe");
+    let referrers = run(registry.referrers(repository, &built.digest, None)).unwrap();
+    assert_eq!(referrers.len(), 1);
     let project = world.project();
     let survey = project.survey(&StatCache::disabled()).unwrap();
     let (step, bases) = world.step(&project, &survey.definitions()[0], &Default::default());
