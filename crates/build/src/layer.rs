@@ -56,7 +56,7 @@ mod tar;
 pub(crate) use cache::{LayerCache, write_whole};
 pub(crate) use content::{Contents, hand_out_failed, read_failed};
 pub(crate) use entry::{Content, Entry, Inline, Origin, Stored, source_file};
-pub(crate) use gzip::compress;
+pub(crate) use gzip::Compressors;
 pub(crate) use parts::{Part, cut, part_bytes_for};
 pub(crate) use put::{Layer, LayerWriter, spawn_blocking_reader, take_out};
 pub(crate) use spool::origin_text;

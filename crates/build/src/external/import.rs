@@ -21,7 +21,7 @@ use crate::error::BuildError;
 use crate::external::plan::{Plan, PlannedStage};
 use crate::external::program::Program;
 use crate::external::tools::{Output, checked_labels};
-use crate::layer::compress;
+use crate::layer::Compressors;
 use crate::limits::{BASE_LAYERS_MAX, COMPRESS_THREADS_MAX, CONFIG_BYTES_MAX, MANIFEST_BYTES_MAX};
 use crate::native::{Image, bring, healthcheck, own_history, pins_text, timestamp};
 use crate::relabel::put_pins;
@@ -176,7 +176,7 @@ async fn put_layer(
         let mut content = decompress(&path.to_string_lossy(), file)?;
         let produce = |sink: &mut dyn io::Write| io::copy(&mut content, sink).map(drop).map_err(failed);
         let take = |member: Bytes| sender.send_blocking(member).map_err(io::Error::other);
-        let diff_id = compress(threads, produce, take)?;
+        let diff_id = Compressors::start(threads).compress(produce, take)?;
         // A reader that is gone has its own error, which counts.
         let _ = sender.finish_blocking();
         Ok(diff_id)

@@ -10,14 +10,14 @@ use ringsite_names::{Digest, RepositoryName};
 use ringsite_oci::names::MEDIA_TYPE_LAYER_GZIP;
 use ringsite_oci::{BlobStream, Descriptor, OciError, Registry};
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::archive::{Reader, decompress};
 use crate::error::BuildError;
 use crate::layer::cache::{LayerCache, Note, layer_key};
 use crate::layer::content::{Contents, hand_out_failed};
 use crate::layer::entry::{Entry, Origin, source_file};
-use crate::layer::gzip::compress;
+use crate::layer::gzip::Compressors;
 use crate::layer::parts::Part;
 use crate::layer::spool::{Spool, needed, origin_text};
 use crate::layer::tar::write_tar;
@@ -69,12 +69,17 @@ impl LayerWriter {
             }
             layers.push((key, known));
         }
+        let compressors = (!missing.is_empty()).then(|| Arc::new(Compressors::start(self.threads)));
         let contents = take_out(registry, contents, missing.into_iter().flat_map(Part::iter)).await?;
         let mut whole = Vec::with_capacity(layers.len());
         for ((key, known), part) in layers.into_iter().zip(parts) {
-            whole.push(match known {
-                Some(layer) => layer,
-                None => self.put(registry, &contents, part, &key).await?,
+            whole.push(match (known, &compressors) {
+                (Some(layer), _) => layer,
+                (None, Some(compressors)) => {
+                    let made = self.make(contents.clone(), part, compressors.clone());
+                    self.put(registry, made, &key).await?
+                }
+                (None, None) => unreachable!("a layer that is not known is among the missing ones"),
             });
         }
         Ok(whole)
@@ -92,20 +97,16 @@ impl LayerWriter {
         Ok(is_there.then_some(Layer { descriptor, diff_id, is_reused: true }))
     }
 
-    async fn put(
-        &self,
-        registry: &impl Registry,
-        contents: &Contents,
-        part: Part,
-        key: &Digest,
-    ) -> Result<Layer, BuildError> {
+    /// Makes the bytes of a layer on a thread that may block; returns their stream, and what
+    /// becomes the digest without compression.
+    fn make(&self, contents: Contents, part: Part, compressors: Arc<Compressors>) -> Making {
         let (sender, stream) = BlobStream::channel(None);
-        let (contents, epoch, threads) = (contents.clone(), self.epoch, self.threads);
+        let epoch = self.epoch;
         let work = spawn_blocking(move || {
             let mut sender = sender;
             let produce = |sink: &mut dyn io::Write| write_tar(part.iter(), epoch, &contents, sink);
             let take = |member: Bytes| sender.send_blocking(member).map_err(io::Error::other);
-            let made = compress(threads, produce, take);
+            let made = compressors.compress(produce, take);
             match &made {
                 // A reader that is gone has its own error, which counts.
                 Ok(_) => drop(sender.finish_blocking()),
@@ -114,6 +115,15 @@ impl LayerWriter {
             }
             made
         });
+        Making { stream, work }
+    }
+
+    async fn put(
+        &self,
+        registry: &impl Registry,
+        Making { stream, work }: Making,
+        key: &Digest,
+    ) -> Result<Layer, BuildError> {
         let (stored, made) = tokio::join!(registry.put_blob(&self.repository, None, stream), work);
         let made = made.map_err(|error| BuildError::Worker(Box::new(error)))?;
         let (descriptor, diff_id) = match (stored, made) {
@@ -131,6 +141,12 @@ impl LayerWriter {
         self.cache.keep(key, note);
         Ok(Layer { descriptor, diff_id, is_reused: false })
     }
+}
+
+/// A layer on its way: its bytes, and the thread that makes them.
+struct Making {
+    stream: BlobStream,
+    work: JoinHandle<Result<Digest, BuildError>>,
 }
 
 /// Puts aside what the entries need from archives.
