@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use global::{Color, GlobalArgs, Output, Progress};
 pub(crate) use operations::{
-    ApplyArgs, ConfigApplyArgs, EmptyArgs, PlaceArgs, PromoteArgs, RedoArgs, ReleaseArgs, ShiftArgs,
-    SourceArgs, UndoArgs, UnshiftArgs, WriteArgs,
+    ApplyArgs, ConfigApplyArgs, EmptyArgs, FormatArg, PlaceArgs, PromoteArgs, RedoArgs, ReleaseArgs,
+    ShiftArgs, SourceArgs, UndoArgs, UnshiftArgs, WriteArgs,
 };
 pub(crate) use questions::{
     CompletionArgs, ConfigShowArgs, DiffArgs, ImagesArgs, InitArgs, LogArgs, ProveArgs, SchemaArgs, ShowArgs,

@@ -7,12 +7,15 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ringsite_engine::{Event, Observer};
 
-use crate::args::{GlobalArgs, Progress};
+use crate::args::{GlobalArgs, Output, Progress};
 
 /// Returns the observer that draws progress as `args` ask for.
 pub(crate) fn observer(args: &GlobalArgs) -> Observer {
     let verbose = args.verbose > 0;
+    // Who asks for a document reads stderr as one, too: an error there is the only thing on it.
+    let is_document = matches!(args.output, Output::Json | Output::Yaml);
     let form = match (args.progress, args.quiet) {
+        (Progress::Auto, _) if is_document => return Observer::new(move |event| phases(event, verbose)),
         (_, true) | (Progress::None, _) => return Observer::new(move |event| phases(event, verbose)),
         (Progress::Auto, _) if std::io::stderr().is_terminal() => Progress::Auto,
         _ => Progress::Plain,

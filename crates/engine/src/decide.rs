@@ -63,9 +63,7 @@ impl<R: Registry + 'static> Engine<R> {
         images.extend(
             declared.into_iter().flat_map(|declared| declared.desired().iter().map(|one| one.image.clone())),
         );
-        let begin = Instant::now();
         let state = record.with_releases(state, &images).await?;
-        self.phase("read the releases", begin);
         let begin = Instant::now();
         let explained = match declared {
             Some(declared) => declared.explained(self, &state, operation).await?,

@@ -106,6 +106,15 @@ impl<R: Registry + 'static> Engine<R> {
         Ok(record)
     }
 
+    /// Opens the record and reads the releases that stand on its rings, which almost every plan needs.
+    pub(crate) async fn open_with_releases(&self) -> Result<Record<R>, EngineError> {
+        let mut record = self.open().await?;
+        let begin = Instant::now();
+        record.load_standing().await?;
+        self.phase("read the releases", begin);
+        Ok(record)
+    }
+
     /// Returns this machine's memory of the newest head.
     pub(crate) fn seen(&self) -> Seen {
         Seen::new(&self.cache, &self.place, self.name())

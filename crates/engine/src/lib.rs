@@ -40,7 +40,7 @@ pub use error::{Class, EngineError};
 pub use event::{Event, Observer};
 pub use project::Listed;
 pub use request::{
-    Intent, LockFileUse, LogRequest, Network, Operation, PlaceRequest, Placing, Point, Shrink, Sources,
-    StatCacheUse,
+    Format, Intent, LockFileUse, LogRequest, Network, Operation, PlaceRequest, Placing, Point, Shrink,
+    Sources, StatCacheUse,
 };
 pub use saved::{SavedPlan, SavedPlanError};

@@ -58,8 +58,8 @@ impl<R: Registry + 'static> Engine<R> {
     /// Wrong requests and files, and whatever reading the record or the sources meets. A rule that says
     /// no is part of the plan.
     pub async fn plan(&self, operation: &Operation, intent: &Intent) -> Result<PlanView, EngineError> {
-        let record = self.open().await?;
-        let declared = self.declared_for(operation).await?;
+        let (record, declared) = tokio::join!(self.open_with_releases(), self.declared_for(operation));
+        let (record, declared) = (record?, declared?);
         let decided = self.decide(&record, operation, intent, declared.as_ref()).await?;
         let mut view = decided.view(self);
         if decided.refusals.is_empty() && decided.plan.builds().next().is_none() {
@@ -120,13 +120,15 @@ impl<R: Registry + 'static> Engine<R> {
         intent: &Intent,
         expected: Expected<'_>,
     ) -> Result<Report, EngineError> {
-        let mut record = self.open().await?;
+        // Both only read, and neither needs the other.
+        let (record, declared) = tokio::join!(self.open_with_releases(), self.declared_for(operation));
+        let mut record = record?;
         let request = request_digest(operation);
         let (operation_id, given) = self.operation_id(intent)?;
         if given && let Some(done) = self.done_before(&record, &operation_id, request).await? {
             return self.report_of(&record, &done).await;
         }
-        let declared = self.declared_for(operation).await?;
+        let declared = declared?;
         let fixed = match &expected {
             Expected::Shown(digest) => Some((*digest).to_owned()),
             _ => None,

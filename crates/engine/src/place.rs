@@ -8,7 +8,7 @@ use ringsite_rings::Site;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::placing::Shelf;
-use crate::request::{Intent, PlaceRequest};
+use crate::request::{Format, Intent, PlaceRequest};
 use crate::show;
 use crate::view::{Placement, PlanView, ReportSite};
 
@@ -38,7 +38,9 @@ impl<R: Registry + 'static> Engine<R> {
             (request.sites.is_empty() || request.sites.contains(&site.name))
                 && request.ring.as_ref().is_none_or(|ring| site.ring == *ring)
         };
-        let mut shelf = Shelf::default();
+        let formats: BTreeSet<Format> =
+            request.formats.iter().copied().filter(|one| *one != Format::Default).collect();
+        let mut shelf = Shelf::with_formats(formats);
         let (mut prepared, mut empty) = (Vec::new(), Vec::new());
         for site in sites.iter().filter(|site| chosen(site)) {
             match self.root_of(&state, &site.ring)? {
@@ -71,7 +73,7 @@ impl<R: Registry + 'static> Engine<R> {
         let head = record.head();
         Ok(Placement {
             operation: "place".into(),
-            changed: placed.is_recorded,
+            changed: placed.is_recorded || placed.sites.iter().any(|site| site.changed),
             sequence: head.map_or(0, |head| head.sequence),
             entry: head.map(|head| head.digest.to_string()),
             sites: placed.sites,

@@ -39,13 +39,24 @@ pub(crate) struct Prepared {
     pub(crate) site: Site,
     pub(crate) root: RootOf,
     pub(crate) artifact: Artifact,
+    /// The same content in other formats.
+    pub(crate) others: Vec<Artifact>,
 }
 
 /// Root images and environments that were read already, shared by the sites of one operation.
 #[derive(Default)]
 pub(crate) struct Shelf {
+    /// The formats that are made beside the default one.
+    formats: BTreeSet<Format>,
     roots: BTreeMap<Digest, RootImage>,
     environments: BTreeMap<(Digest, String), Environment>,
+}
+
+impl Shelf {
+    /// Returns a shelf for artifacts in these formats beside the default one.
+    pub(crate) fn with_formats(formats: BTreeSet<Format>) -> Self {
+        Self { formats, ..Self::default() }
+    }
 }
 
 /// What became of the sites.
@@ -99,7 +110,10 @@ impl<R: Registry + 'static> Engine<R> {
         let kustomize = self.kustomize();
         let artifact =
             ringsite_sites::artifact(&request, environment, Format::Default, kustomize.as_ref()).await?;
-        Ok(Prepared { site: site.clone(), root: root.clone(), artifact })
+        let others =
+            shelf.formats.iter().map(|format| Artifact::new(&request, artifact.packed.clone(), *format));
+        let others = others.collect();
+        Ok(Prepared { site: site.clone(), root: root.clone(), artifact, others })
     }
 
     /// Returns the names by which clusters and people know the registry.
@@ -182,6 +196,17 @@ impl<R: Registry + 'static> Engine<R> {
             match &tagged {
                 Ok(changed) => site.changed |= changed.contains(&one.site.name),
                 Err(error) => site.error = Some(error.to_string()),
+            }
+            for other in &one.others {
+                let pushed = ringsite_sites::push(&*self.registry, other).await;
+                let outcome = match pushed {
+                    Ok(_) => ringsite_sites::tag(&*self.registry, other).await,
+                    Err(error) => Err(error),
+                };
+                match outcome {
+                    Ok(changed) => site.changed |= changed,
+                    Err(error) => site.error = Some(error.to_string()),
+                }
             }
             if let Some(output) = output {
                 let tree = one.artifact.packed.tree();

@@ -71,6 +71,15 @@ impl<R: Registry + 'static> Record<R> {
         }
     }
 
+    /// Reads every release of each image that stands on a ring, and keeps them.
+    pub(crate) async fn load_standing(&mut self) -> Result<(), EngineError> {
+        if let Some(ledger) = &mut self.ledger {
+            let images = standing(ledger.state());
+            ledger.load(&images).await?;
+        }
+        Ok(())
+    }
+
     /// Returns the state of now with every release of each image that stands on a ring, and of `more`.
     pub(crate) async fn whole_state(&self, more: &BTreeSet<ImageName>) -> Result<State, EngineError> {
         let state = self.state().clone();

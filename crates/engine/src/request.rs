@@ -1,6 +1,7 @@
 //! What a person asks for.
 
 use ringsite_names::{ImageName, Position, SiteName, Timestamp};
+pub use ringsite_sites::Format;
 use serde::{Deserialize, Serialize};
 
 /// An operation that writes the ledger.
@@ -144,6 +145,8 @@ pub struct PlaceRequest {
     pub ring: Option<Position>,
     /// Also write each site's files below this folder.
     pub output: Option<std::path::PathBuf>,
+    /// Also publish each site in these formats, under tags of their own.
+    pub formats: Vec<Format>,
 }
 
 /// Which entries to list.

@@ -27,14 +27,14 @@ use crate::names::{
     ANNOTATION_CREATED, ANNOTATION_REVISION, ANNOTATION_SOURCE, ANNOTATION_VERSION, ARTIFACT_TYPE_SITE,
     CONFIG_MAP_KEYS, CONFIG_MAP_PREFIX, ENVIRONMENTS, KUSTOMIZATION, LABEL_RING, LABEL_SITE,
     MEDIA_TYPE_FLUX_CONFIG, MEDIA_TYPE_FLUX_CONTENT, RENDERED_FILE, SITE_FILE, SITES_REPOSITORY,
-    TAG_CONTENT_PREFIX,
+    TAG_CONTENT_PREFIX, TAG_LATEST,
 };
 use crate::pack::{End, Packed, Part};
 use crate::tree::Tree;
 use crate::yaml;
 
 /// The form of the manifest; the tar inside is the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// A gzip layer that Flux and Argo CD read as they are installed.
     #[default]
@@ -385,9 +385,22 @@ impl Artifact {
         Tag::new(&text).expect("hex digits make a tag")
     }
 
-    /// Returns the tag of the root's version.
+    /// Returns the tag of the root's version; formats that are not the default have a suffix.
     pub fn version_tag(&self) -> Tag {
-        Tag::new(&self.version.to_string()).expect("a version is a tag")
+        self.format_tag(&self.version.to_string())
+    }
+
+    /// Returns the tag that moves with the site: `latest`, `latest-flux` or `latest-argo-tar`.
+    pub fn latest_tag(&self) -> Tag {
+        self.format_tag(TAG_LATEST)
+    }
+
+    fn format_tag(&self, name: &str) -> Tag {
+        let text = match self.format {
+            Format::Default => name.to_owned(),
+            other => format!("{name}-{}", other.as_str()),
+        };
+        Tag::new(&text).expect("versions and the names of formats make tags")
     }
 }
 

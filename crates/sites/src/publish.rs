@@ -111,7 +111,8 @@ pub async fn push(registry: &impl Registry, artifact: &Artifact) -> Result<bool,
 }
 
 /// Writes the tags of an artifact that was pushed: `c-<layer>` once, then the root's version, then
-/// `latest`, both moved. A tag that names the artifact already is left alone.
+/// `latest`, both moved. A tag that names the artifact already is left alone. Formats beside the
+/// default have tags of their own, so that one site may serve several kinds of agents.
 ///
 /// Returns whether anything was written. A crash between two tags is healed by calling it again.
 ///
@@ -121,7 +122,7 @@ pub async fn tag(registry: &impl Registry, artifact: &Artifact) -> Result<bool, 
     let repository = &artifact.repository;
     let failed = |source| PublishError { action: "tag", repository: repository.clone(), source };
     let mut changed = create(registry, artifact).await.map_err(failed)?;
-    for name in [artifact.version_tag(), latest()] {
+    for name in [artifact.version_tag(), artifact.latest_tag()] {
         let found = registry.head_manifest(repository, &name.clone().into()).await.map_err(failed)?;
         if found.is_none_or(|found| found.digest != artifact.digest) {
             put(registry, artifact, &Put::under(name)).await.map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ringsite_names::{ImageName, Position, SiteName};
 
 /// What every command that writes takes.
@@ -134,6 +134,17 @@ pub(crate) struct ApplyArgs {
     pub(crate) allow_shrink: bool,
 }
 
+/// A form in which a site's artifact is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// One gzip layer, read by Flux and Argo CD out of the box; always published
+    Default,
+    /// With the media types of `flux push artifact`, tagged `latest-flux`
+    Flux,
+    /// One plain tar layer for Argo CD, tagged `latest-argo-tar`
+    ArgoTar,
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PlaceArgs {
     /// The sites; every site of the configuration in force otherwise
@@ -144,6 +155,9 @@ pub(crate) struct PlaceArgs {
     /// Also write each site's files below this folder, in a folder named as the site
     #[arg(long = "output", value_name = "DIR", env = "RING_OUTPUT", hide_env = true)]
     pub(crate) output_folder: Option<PathBuf>,
+    /// Also publish in this format, under tags of its own; may be repeated
+    #[arg(long = "format", value_enum, value_name = "FORMAT", env = "RING_FORMAT", hide_env = true)]
+    pub(crate) formats: Vec<FormatArg>,
     /// Place even when a site would lose most of its objects
     #[arg(long, env = "RING_ALLOW_SHRINK", hide_env = true)]
     pub(crate) allow_shrink: bool,

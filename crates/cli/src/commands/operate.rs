@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use ringsite_engine::view::{PlanView, Report, WarningView};
-use ringsite_engine::{Engine, EngineError, Operation, PlaceRequest, SavedPlan};
+use ringsite_engine::{Engine, EngineError, Format, Operation, PlaceRequest, SavedPlan};
 use ringsite_oci::Layout;
 
 use super::Call;
 use crate::args::{
-    ApplyArgs, ConfigApplyArgs, EmptyArgs, Output, PlaceArgs, PlanCommand, PromoteArgs, RedoArgs,
+    ApplyArgs, ConfigApplyArgs, EmptyArgs, FormatArg, Output, PlaceArgs, PlanCommand, PromoteArgs, RedoArgs,
     ReleaseArgs, ShiftArgs, SourceArgs, UndoArgs, UnshiftArgs, UpdateArgs, WriteArgs,
 };
 use crate::exit::Exit;
@@ -237,7 +237,17 @@ pub(crate) fn apply(call: &Call<'_>, args: &ApplyArgs) -> Result<Exit, Failure> 
 pub(crate) fn place(call: &Call<'_>, args: &PlaceArgs) -> Result<Exit, Failure> {
     let engine = call.session.reader()?;
     let output = args.output_folder.as_ref().map(|folder| call.session.folder().join(folder));
-    let request = PlaceRequest { sites: args.sites.clone(), ring: args.ring.clone(), output };
+    let formats = args.formats.iter().map(|format| match format {
+        FormatArg::Default => Format::Default,
+        FormatArg::Flux => Format::Flux,
+        FormatArg::ArgoTar => Format::ArgoTar,
+    });
+    let request = PlaceRequest {
+        sites: args.sites.clone(),
+        ring: args.ring.clone(),
+        output,
+        formats: formats.collect(),
+    };
     let intent = call.session.intent(false, args.allow_shrink);
     let view = call.block_on(engine.place(&request, &intent))?;
     print::placement(call.printer, &view);

@@ -115,11 +115,26 @@ fn a_site_is_placed_from_the_record_alone() {
         ring_with(&elsewhere, &arguments, &[("XDG_CACHE_HOME", &cache)])
     };
     let placement = run(&["place", "dev", "--output", "out", "-o", "json"]).exits(0).json();
-    assert_eq!(placement["changed"], false);
+    assert_eq!(placement["sequence"], 4, "files were written, and no entry");
     assert_eq!(placement["sites"][0]["digest"], report["sites"][0]["digest"]);
     assert!(elsewhere.read("out/dev/kustomization.yaml").contains("registry.example.com/acme/shop/api"));
     let state = run(&["state", "-o", "json"]).exits(0).json();
     assert_eq!(state["rings"][1]["root"], "0.1.0");
     run(&["ledger", "verify"]).exits(0);
     run(&["release"]).exits(2);
+}
+
+#[test]
+fn a_site_is_published_in_the_formats_that_are_asked_for() {
+    let project = ProjectFolder::shop();
+    answer(&project, &["release"]);
+    let placement = answer(&project, &["place", "dev", "--format", "flux", "--format", "argo-tar"]);
+    assert_eq!(placement["changed"], true);
+    let index = project.read(".ring/registry/index.json");
+    for tag in ["latest", "latest-flux", "latest-argo-tar", "0.1.0", "0.1.0-flux", "0.1.0-argo-tar"] {
+        assert!(index.contains(&format!("\"acme/shop/sites/dev:{tag}\"")), "{tag} is missing");
+    }
+    let again = answer(&project, &["place", "dev", "--format", "flux"]);
+    assert_eq!(again["changed"], false);
+    ring(&project, &["place", "--format", "zip"]).exits(2);
 }

@@ -67,7 +67,7 @@ pub struct ReportSite {
 pub struct Placement {
     /// The operation: `place`.
     pub operation: String,
-    /// Whether an entry was written.
+    /// Whether anything was written: an entry, an artifact, a tag or a file.
     pub changed: bool,
     /// The sequence of the head afterwards.
     pub sequence: u64,
