@@ -9,6 +9,7 @@ use ringsite_ledger::Seen;
 use ringsite_names::{Digest, ImageName, ProjectName, Version};
 use ringsite_oci::Registry;
 use ringsite_rings::{Configuration, Release, State};
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::error::EngineError;
@@ -106,13 +107,18 @@ impl<R: Registry + 'static> Engine<R> {
         Ok(record)
     }
 
-    /// Opens the record and reads the releases that stand on its rings, which almost every plan needs.
-    pub(crate) async fn open_with_releases(&self) -> Result<Record<R>, EngineError> {
-        let mut record = self.open().await?;
-        let begin = Instant::now();
-        record.load_standing().await?;
-        self.phase("read the releases", begin);
-        Ok(record)
+    /// Begins to open the record with the releases that stand on its rings, which almost every plan
+    /// needs; it goes on while the caller does something else.
+    pub(crate) fn opening(&self) -> Opening<R> {
+        let (registry, name, seen) = (Arc::clone(&self.registry), self.name.clone(), self.seen());
+        let observer = self.observer.clone();
+        Opening(tokio::spawn(async move {
+            let begin = Instant::now();
+            let mut record = Record::open(&registry, &name, seen).await?;
+            record.load_standing().await?;
+            observer.tell(Event::Phase { name: "open the record", duration: begin.elapsed() });
+            Ok(record)
+        }))
     }
 
     /// Returns this machine's memory of the newest head.
@@ -142,6 +148,23 @@ impl<R: Registry + 'static> Engine<R> {
     /// Tells something that stops nothing.
     pub(crate) fn note(&self, message: impl Into<String>) {
         self.observer.tell(Event::Note { message: message.into() });
+    }
+}
+
+/// A record that is being opened; it only reads, so dropping this ends it at any point.
+pub(crate) struct Opening<R>(JoinHandle<Result<Record<R>, EngineError>>);
+
+impl<R> Opening<R> {
+    /// Returns the record.
+    pub(crate) async fn record(mut self) -> Result<Record<R>, EngineError> {
+        let opened = (&mut self.0).await;
+        opened.map_err(|error| EngineError::Bug(format!("opening the record stopped: {error}")))?
+    }
+}
+
+impl<R> Drop for Opening<R> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

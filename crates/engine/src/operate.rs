@@ -58,8 +58,9 @@ impl<R: Registry + 'static> Engine<R> {
     /// Wrong requests and files, and whatever reading the record or the sources meets. A rule that says
     /// no is part of the plan.
     pub async fn plan(&self, operation: &Operation, intent: &Intent) -> Result<PlanView, EngineError> {
-        let (record, declared) = tokio::join!(self.open_with_releases(), self.declared_for(operation));
-        let (record, declared) = (record?, declared?);
+        let opening = self.opening();
+        let declared = self.declared_for(operation).await;
+        let (record, declared) = (opening.record().await?, declared?);
         let decided = self.decide(&record, operation, intent, declared.as_ref()).await?;
         let mut view = decided.view(self);
         if decided.refusals.is_empty() && decided.plan.builds().next().is_none() {
@@ -121,8 +122,9 @@ impl<R: Registry + 'static> Engine<R> {
         expected: Expected<'_>,
     ) -> Result<Report, EngineError> {
         // Both only read, and neither needs the other.
-        let (record, declared) = tokio::join!(self.open_with_releases(), self.declared_for(operation));
-        let mut record = record?;
+        let opening = self.opening();
+        let declared = self.declared_for(operation).await;
+        let mut record = opening.record().await?;
         let request = request_digest(operation);
         let (operation_id, given) = self.operation_id(intent)?;
         if given && let Some(done) = self.done_before(&record, &operation_id, request).await? {
@@ -221,12 +223,13 @@ impl<R: Registry + 'static> Engine<R> {
         }
         let before = record.head();
         if record.ledger().is_none() {
-            *record = Record::of(self.begin(attempt.intent).await?);
+            *record = Record::of(self.begin(attempt.intent).await.map_err(begun_meanwhile)?);
         }
         let begin = Instant::now();
         let recorded = record.commit_all(self.drafts(attempt, decided, change, &warnings)).await?;
         self.phase("record", begin);
-        let entry = recorded.last().expect("at least one draft was recorded");
+        let nothing = || EngineError::Bug("a plan with changes made no entry".into());
+        let entry = recorded.last().ok_or_else(nothing)?;
         self.observer.tell(Event::Recorded { sequence: entry.entry.sequence });
         let given: Vec<(ImageName, Version)> = built
             .keys()
@@ -250,7 +253,7 @@ impl<R: Registry + 'static> Engine<R> {
         report: &mut Report,
     ) {
         let all_placed_before = before.is_none_or(|before| self.is_placed(&before));
-        if let Err(error) = self.project(record, given).await {
+        if let Err(error) = self.update_tags(record, given).await {
             report.warnings.push(behind("the tags", &error));
         }
         let tagged = record.head();
@@ -306,7 +309,7 @@ impl<R: Registry + 'static> Engine<R> {
         intent: &Intent,
         report: &mut Report,
     ) -> Result<(), EngineError> {
-        self.project(record, &[]).await?;
+        self.update_tags(record, &[]).await?;
         let Some(head) = record.head() else { return Ok(()) };
         if intent.place == Placing::Nothing || self.is_placed(&head) {
             return Ok(());
@@ -408,8 +411,8 @@ impl<R: Registry + 'static> Engine<R> {
         drafts
     }
 
-    /// Begins the ledger; when somebody else does so at the same moment, theirs counts.
-    async fn begin(&self, intent: &Intent) -> Result<Ledger<std::sync::Arc<R>>, EngineError> {
+    /// Begins the ledger; of several who do so at the same moment one succeeds.
+    async fn begin(&self, intent: &Intent) -> Result<Ledger<std::sync::Arc<R>>, LedgerError> {
         let now = self.clock.now();
         let beginning = Beginning {
             operation_id: OperationId::fresh(now),
@@ -420,14 +423,7 @@ impl<R: Registry + 'static> Engine<R> {
             probe: BTreeMap::new(),
         };
         let registry = std::sync::Arc::clone(&self.registry);
-        match Ledger::init(registry, self.name(), Some(self.seen()), beginning).await {
-            Ok(ledger) => Ok(ledger),
-            Err(LedgerError::Exists { .. }) => {
-                // It is not the ledger that the plan was made on.
-                Err(LedgerError::Moved { by: Vec::new() }.into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ledger::init(registry, self.name(), Some(self.seen()), beginning).await
     }
 
     /// Returns the id of the intent, and whether the caller gave it.
@@ -467,6 +463,14 @@ impl<R: Registry + 'static> Engine<R> {
             }
         }
         Ok(None)
+    }
+}
+
+/// Somebody else began the ledger while this plan was made: it is not the one that was decided on.
+fn begun_meanwhile(error: LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Exists { .. } => LedgerError::Moved { by: Vec::new() },
+        other => other,
     }
 }
 

@@ -9,6 +9,7 @@ use ringsite_names::{Digest, EnvironmentName, ImageName, Reference};
 use ringsite_oci::Registry;
 use ringsite_rings::{Desired, Release, State};
 use ringsite_sites::Tree;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -125,14 +126,21 @@ impl<R: Registry + 'static> Engine<R> {
         Ok(Declared { survey, lock, desired })
     }
 
-    /// Surveys the working copy, on a thread that may wait.
+    /// Surveys the working copy.
+    ///
+    /// On this thread where that is allowed: the survey allocates a lot, and the allocator grows the
+    /// first thread's arena in large steps and every other one page by page.
     pub(crate) async fn survey(&self) -> Result<Arc<Survey>, EngineError> {
         let begin = Instant::now();
         let project = Arc::clone(self.working_copy()?);
         let (trust, path) = (self.sources.cache, self.cache.join(STAT_CACHE));
-        let worker = tokio::task::spawn_blocking(move || survey(&project, trust, &path));
-        let survey =
-            worker.await.map_err(|error| EngineError::Bug(format!("the survey stopped: {error}")))??;
+        let work = move || survey(&project, trust, &path);
+        let survey = if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            tokio::task::block_in_place(work)?
+        } else {
+            let worker = tokio::task::spawn_blocking(work);
+            worker.await.map_err(|error| EngineError::Bug(format!("the survey stopped: {error}")))??
+        };
         self.phase("read the project", begin);
         Ok(Arc::new(survey))
     }

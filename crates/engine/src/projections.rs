@@ -33,7 +33,7 @@ impl<R: Registry + 'static> Engine<R> {
     ///
     /// `given` are versions that were given just now, which get their tags although no ring may hold
     /// them any more. The root's tags are written last: who sees them finds everything that it names.
-    pub(crate) async fn project(
+    pub(crate) async fn update_tags(
         &self,
         record: &mut Record<R>,
         given: &[(ImageName, Version)],

@@ -108,3 +108,13 @@ fn the_declared_images_are_shown_without_a_registry() {
     assert_eq!(paths, ["Containerfile", "api.conf"]);
     assert!(!project.path(".ring/registry").exists());
 }
+
+#[test]
+fn a_ledger_is_begun_once() {
+    let project = ProjectFolder::shop();
+    let entry = answer(&project, &["ledger", "init"]);
+    assert_eq!((entry["sequence"].as_u64(), entry["operation"].as_str()), (Some(1), Some("init")));
+    let run = ring(&project, &["ledger", "init"]).exits(3);
+    assert!(run.stderr.contains("already"), "{}", run.stderr);
+    assert_eq!(answer(&project, &["release"])["sequence"], 3);
+}
