@@ -112,8 +112,25 @@ async fn the_tag_of_the_content_is_created_once_and_kept_for_another_format() {
     }
     let by_content = registry.manifest(&site_repository(), &first.content_tag().into()).await.unwrap();
     assert_eq!(by_content.digest, first.digest);
-    assert_eq!(published(&registry, &site_repository()).await.unwrap(), Some(second.digest));
     assert!(!tag(&registry, &second).await.unwrap());
+}
+
+#[tokio::test]
+async fn formats_beside_the_default_have_tags_of_their_own() {
+    let registry = Memory::new();
+    let formats = [Format::Default, Format::Flux, Format::ArgoTar].map(|format| artifact("1.4.2", format));
+    for artifact in &formats {
+        push(&registry, artifact).await.unwrap();
+        tag(&registry, artifact).await.unwrap();
+    }
+    let published = published(&registry, &site_repository()).await.unwrap();
+    assert_eq!(published, Some(formats[0].digest), "`latest` is the default format's");
+    for (artifact, name) in formats.iter().zip(["latest", "latest-flux", "latest-argo-tar"]) {
+        assert_eq!(artifact.latest_tag().as_str(), name);
+        let named = registry.manifest(&site_repository(), &artifact.latest_tag().into()).await.unwrap();
+        assert_eq!(named.digest, artifact.digest);
+        assert_eq!(artifact.version_tag().as_str(), name.replace("latest", "1.4.2"));
+    }
 }
 
 #[tokio::test]
