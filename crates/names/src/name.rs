@@ -24,7 +24,7 @@ pub enum NameError {
         grammar: &'static str,
     },
     /// The text is a name that this project keeps for itself.
-    #[error("`{text}` is reserved and cannot name an {kind}")]
+    #[error("`{text}` is reserved: no {kind} can have this name")]
     Reserved {
         /// What was being named.
         kind: &'static str,
@@ -237,7 +237,7 @@ mod tests {
     fn reserved_names_are_refused_and_say_so() {
         for name in RESERVED_IMAGE_NAMES {
             let error = ImageName::new(name).expect_err("is reserved");
-            assert_eq!(error.to_string(), format!("`{name}` is reserved and cannot name an image"));
+            assert_eq!(error.to_string(), format!("`{name}` is reserved: no image can have this name"));
         }
         assert!(RingName::new("ante").is_err());
         assert!(RingName::new("post").is_err());
