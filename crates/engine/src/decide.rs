@@ -59,10 +59,7 @@ impl<R: Registry + 'static> Engine<R> {
         let request = self.request(record, operation, intent).await?;
         let none = Vec::new();
         let desired: &[Desired] = declared.map_or(&none, Declared::desired);
-        let mut images = ringsite_rings::needs(&state, desired, &request);
-        images.extend(
-            declared.into_iter().flat_map(|declared| declared.desired().iter().map(|one| one.image.clone())),
-        );
+        let images = ringsite_rings::needs(&state, desired, &request);
         let state = record.with_releases(state, &images).await?;
         let begin = Instant::now();
         let explained = match declared {
@@ -231,15 +228,4 @@ async fn recorded_before<R: Registry + 'static>(
 /// A violation here means that the record and the rules disagree although both were checked.
 pub(crate) fn bug(violation: Violation) -> EngineError {
     EngineError::Bug(violation.to_string())
-}
-
-/// Returns each ring on which the plan changes a cell, in the order of the plan.
-pub(crate) fn rings_written(plan: &Plan) -> Vec<Position> {
-    let mut rings: Vec<Position> = Vec::new();
-    for delta in &plan.delta {
-        if !rings.contains(delta.ring()) {
-            rings.push(delta.ring().clone());
-        }
-    }
-    rings
 }

@@ -15,14 +15,15 @@ use ringsite_names::{Digest, ImageName, Version};
 use ringsite_oci::Registry;
 use ringsite_rings::{Change, Plan, Refusal, State, Warning};
 
-use crate::decide::{Decided, bug, rings_written};
+use crate::decide::{Decided, bug};
 use crate::engine::{Engine, request_digest};
 use crate::error::EngineError;
 use crate::event::Event;
 use crate::limits::{ATTEMPTS_MAX, SEARCHED_MAX};
+use crate::names::PLACED_UP_TO;
 use crate::placing::{Prepared, Shelf, movers};
 use crate::project::Declared;
-use crate::record::Record;
+use crate::record::{Record, rings_written};
 use crate::reports::{behind, show_warnings};
 use crate::request::{Intent, Operation, Placing};
 use crate::saved::SavedPlan;
@@ -165,9 +166,14 @@ impl<R: Registry + 'static> Engine<R> {
         expected: &Expected<'_>,
         by: &str,
     ) -> Result<(), EngineError> {
-        let view = decided.view(self);
+        let is_release = matches!(attempt.operation, Operation::Release { .. });
+        if is_release && attempt.fixed.is_none() && matches!(expected, Expected::Nothing) {
+            // Nobody has seen this plan, so its digest is not needed before it is recorded.
+            return if decided.refusals.is_empty() { Ok(()) } else { Err(self.refused(decided, &[])) };
+        }
+        let digest = decided.plan.digest(self.name()).to_string();
         if let Expected::Saved(saved) = expected
-            && saved.plan().digest != view.digest
+            && saved.plan().digest != digest
         {
             let refusals = vec![Refusal {
                 code: ringsite_rings::RefusalCode::RingChanged,
@@ -179,16 +185,14 @@ impl<R: Registry + 'static> Engine<R> {
             }];
             return Err(self.refused(decided, &refusals));
         }
-        if let Some(fixed) = &attempt.fixed
-            && *fixed != view.digest
-        {
-            return Err(EngineError::Raced { by: by.to_owned(), plan: Box::new(view) });
+        if attempt.fixed.as_ref().is_some_and(|fixed| *fixed != digest) {
+            return Err(EngineError::Raced { by: by.to_owned(), plan: Box::new(decided.view(self)) });
         }
         if !decided.refusals.is_empty() {
             return Err(self.refused(decided, &[]));
         }
-        if !matches!(attempt.operation, Operation::Release { .. }) {
-            attempt.fixed = Some(view.digest);
+        if !is_release {
+            attempt.fixed = Some(digest);
         }
         Ok(())
     }
@@ -252,7 +256,7 @@ impl<R: Registry + 'static> Engine<R> {
         before: Option<Place>,
         report: &mut Report,
     ) {
-        let all_placed_before = before.is_none_or(|before| self.is_placed(&before));
+        let all_placed_before = before.is_none_or(|before| self.is_marked(PLACED_UP_TO, &before));
         if let Err(error) = self.update_tags(record, given).await {
             report.warnings.push(behind("the tags", &error));
         }
@@ -311,7 +315,7 @@ impl<R: Registry + 'static> Engine<R> {
     ) -> Result<(), EngineError> {
         self.update_tags(record, &[]).await?;
         let Some(head) = record.head() else { return Ok(()) };
-        if intent.place == Placing::Nothing || self.is_placed(&head) {
+        if intent.place == Placing::Nothing || self.is_marked(PLACED_UP_TO, &head) {
             return Ok(());
         }
         let state = record.whole_state(&BTreeSet::new()).await?;
@@ -341,10 +345,10 @@ impl<R: Registry + 'static> Engine<R> {
         let mut change = change.clone();
         change.configuration = change.configuration.or_else(|| decided.plan.configuration.clone());
         let after = decided.state.apply(&change).map_err(bug)?;
-        let rings = rings_written(&decided.plan);
+        let rings = rings_written(&decided.plan.delta);
         // A configuration may give a site another ring or environment, or bring a new one.
         let all = change.configuration.is_some();
-        let prepared = self.prepare_all(&after, |ring| all || rings.contains(ring)).await?;
+        let prepared = self.prepare_all(&after, |ring| all || rings.contains(&ring)).await?;
         self.phase("prepare the sites", begin);
         Ok(prepared)
     }

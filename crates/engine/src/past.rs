@@ -1,11 +1,12 @@
 //! What was done: the log, one entry, the head, and the check of all of it.
 
 use ringsite_ledger::{Body, Entry, EntryName, Filter, Kind, Recorded};
+use ringsite_names::Position;
 use ringsite_oci::Registry;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::record::Record;
+use crate::record::{Record, rings_written};
 use crate::request::LogRequest;
 use crate::show;
 use crate::view::{EntryView, Log, LogEntry, Verification, VerificationProblem};
@@ -106,8 +107,7 @@ impl<R: Registry + 'static> Engine<R> {
 /// Returns what an entry did, in one line.
 pub(crate) fn summary(entry: &Entry) -> String {
     let rings = || {
-        let mut rings: Vec<&str> = entry.delta.iter().map(|part| part.ring().as_str()).collect();
-        rings.dedup();
+        let rings: Vec<&str> = rings_written(&entry.delta).into_iter().map(Position::as_str).collect();
         rings.join(", ")
     };
     let count =

@@ -330,12 +330,6 @@ impl<R: Registry + 'static> Engine<R> {
         Ok(changed)
     }
 
-    /// Returns whether this machine knows that every site was placed up to `head`.
-    pub(crate) fn is_placed(&self, head: &Place) -> bool {
-        let seen = std::fs::read_to_string(self.cache.join(PLACED_UP_TO));
-        seen.is_ok_and(|seen| seen == head.digest.to_string())
-    }
-
     /// Remembers that every site is placed up to the head of now, if that is so: nobody else moved the
     /// head since `before`, nothing failed, and what was there before was placed, too.
     pub(crate) fn mark(&self, record: &Record<R>, before: Option<Place>, placed: &Placed, all_before: bool) {
@@ -346,13 +340,10 @@ impl<R: Registry + 'static> Engine<R> {
         else {
             return;
         };
-        // The files save time only; a machine that cannot write them does the work again.
-        let folder = &self.cache;
-        let _ = std::fs::create_dir_all(folder);
-        let _ = std::fs::write(folder.join(PLACED_UP_TO), head.digest.to_string());
-        if self.is_projected(before) {
+        self.set_mark(PLACED_UP_TO, &head);
+        if before.is_some_and(|before| self.is_marked(PROJECTED, &before)) {
             // A `place` entry changes no tag of an image.
-            let _ = std::fs::write(folder.join(PROJECTED), head.digest.to_string());
+            self.set_mark(PROJECTED, &head);
         }
     }
 

@@ -41,15 +41,13 @@ impl<R: Registry + 'static> Engine<R> {
         let begin = Instant::now();
         for _ in 0..PROJECTION_ROUNDS_MAX {
             let Some(head) = record.head() else { return Ok(()) };
-            if self.is_projected(Some(head)) {
+            if self.is_marked(PROJECTED, &head) {
                 return Ok(());
             }
             self.write_tags(record, given).await?;
             record.refresh().await?;
             if record.head().is_some_and(|now| now.digest == head.digest) {
-                // The file saves time only; a machine that cannot write it does the work again.
-                let _ = std::fs::create_dir_all(&self.cache);
-                let _ = std::fs::write(self.cache.join(PROJECTED), head.digest.to_string());
+                self.set_mark(PROJECTED, &head);
                 self.phase("write the tags", begin);
                 return Ok(());
             }
@@ -60,10 +58,18 @@ impl<R: Registry + 'static> Engine<R> {
         Ok(())
     }
 
-    /// Returns whether this machine knows that the tags are those of `head`.
-    pub(crate) fn is_projected(&self, head: Option<Place>) -> bool {
-        let seen = std::fs::read_to_string(self.cache.join(PROJECTED));
-        head.is_some_and(|head| seen.is_ok_and(|seen| seen == head.digest.to_string()))
+    /// Returns whether this machine knows that what `mark` stands for was done up to `head`.
+    pub(crate) fn is_marked(&self, mark: &str, head: &Place) -> bool {
+        let seen = std::fs::read_to_string(self.cache.join(mark));
+        seen.is_ok_and(|seen| seen == head.digest.to_string())
+    }
+
+    /// Remembers that what `mark` stands for was done up to `head`.
+    ///
+    /// The file saves time only; a machine that cannot write it does the work again.
+    pub(crate) fn set_mark(&self, mark: &str, head: &Place) {
+        let _ = std::fs::create_dir_all(&self.cache);
+        let _ = std::fs::write(self.cache.join(mark), head.digest.to_string());
     }
 
     async fn write_tags(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ringsite_ledger::{Draft, Entry, EntryName, Ledger, LedgerError, Place, Point, Recorded, Seen};
 use ringsite_names::{ImageName, Position, ProjectName, Version};
 use ringsite_oci::Registry;
-use ringsite_rings::{Rewind, State};
+use ringsite_rings::{Delta, Rewind, State};
 
 use crate::decide::bug;
 use crate::error::EngineError;
@@ -115,14 +115,8 @@ impl<R: Registry + 'static> Record<R> {
         };
         let mut before = Rewind::new(&after);
         before.back(&entry.delta).map_err(bug)?;
-        let mut rings: Vec<&Position> = Vec::new();
-        for part in &entry.delta {
-            if !rings.contains(&part.ring()) {
-                rings.push(part.ring());
-            }
-        }
         let mut written = Vec::new();
-        for ring in rings {
+        for ring in rings_written(&entry.delta) {
             let (old, new) = (before.cells(ring), after.cells(ring));
             let images: BTreeSet<&ImageName> = old.images().keys().chain(new.images().keys()).collect();
             for image in images {
@@ -134,6 +128,17 @@ impl<R: Registry + 'static> Record<R> {
         }
         Ok(written)
     }
+}
+
+/// Returns each ring that a change writes, in the order of the change.
+pub(crate) fn rings_written(delta: &[Delta]) -> Vec<&Position> {
+    let mut rings: Vec<&Position> = Vec::new();
+    for part in delta {
+        if !rings.contains(&part.ring()) {
+            rings.push(part.ring());
+        }
+    }
+    rings
 }
 
 /// One cell that an entry changed.

@@ -1,6 +1,6 @@
 //! Builds what a plan asks for: in dependency order, independent images side by side.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,6 +47,59 @@ pub(crate) struct Order<'a> {
     pub(crate) is_root: bool,
 }
 
+/// The builds of a plan, handed out when everything that they are built with is there.
+struct Queue<'a> {
+    ready: VecDeque<(&'a Step, &'a Recipe)>,
+    /// Builds that wait, with the number of builds that they wait for.
+    waiting: BTreeMap<&'a ImageName, (usize, &'a Step, &'a Recipe)>,
+    /// Which builds wait for an image.
+    dependents: BTreeMap<&'a ImageName, Vec<&'a ImageName>>,
+}
+
+impl<'a> Queue<'a> {
+    fn new(builds: impl Iterator<Item = (&'a Step, &'a Recipe)>) -> Self {
+        let builds: Vec<(&Step, &Recipe)> = builds.collect();
+        let building: BTreeSet<&ImageName> = builds.iter().map(|(step, _)| &step.image).collect();
+        let mut queue =
+            Self { ready: VecDeque::new(), waiting: BTreeMap::new(), dependents: BTreeMap::new() };
+        for (step, recipe) in builds {
+            let open: Vec<&ImageName> =
+                recipe.dependencies.keys().filter(|image| building.contains(image)).collect();
+            if open.is_empty() {
+                queue.ready.push_back((step, recipe));
+            } else {
+                queue.waiting.insert(&step.image, (open.len(), step, recipe));
+            }
+            for image in open {
+                queue.dependents.entry(image).or_default().push(&step.image);
+            }
+        }
+        queue
+    }
+
+    /// Returns how many builds were not handed out yet.
+    fn len(&self) -> usize {
+        self.ready.len() + self.waiting.len()
+    }
+
+    /// Returns a build that can begin, in the order of the plan.
+    fn next(&mut self) -> Option<(&'a Step, &'a Recipe)> {
+        self.ready.pop_front()
+    }
+
+    /// Takes note that an image is there.
+    fn finish(&mut self, image: &ImageName) {
+        for dependent in self.dependents.remove(image).unwrap_or_default() {
+            let Some((open, step, recipe)) = self.waiting.get_mut(dependent) else { continue };
+            *open -= 1;
+            if *open == 0 {
+                self.ready.push_back((*step, *recipe));
+                self.waiting.remove(dependent);
+            }
+        }
+    }
+}
+
 impl<R: Registry + 'static> Engine<R> {
     /// Builds every step of the plan that builds, and pushes the images by digest.
     ///
@@ -59,47 +112,31 @@ impl<R: Registry + 'static> Engine<R> {
         workshop: &mut Workshop,
     ) -> Result<BTreeMap<ImageName, Built>, EngineError> {
         let begin = Instant::now();
-        let mut waiting: BTreeMap<&ImageName, (&Step, &Recipe)> =
-            decided.plan.builds().map(|(step, recipe)| (&step.image, (step, recipe))).collect();
-        self.observer.tell(Event::Building { images: waiting.len() });
+        let mut queue = Queue::new(decided.plan.builds());
+        self.observer.tell(Event::Building { images: queue.len() });
         let mut done: BTreeMap<ImageName, Built> = BTreeMap::new();
         let mut running = FuturesUnordered::new();
-        while !waiting.is_empty() || !running.is_empty() {
-            let ready: Vec<&ImageName> = waiting
-                .iter()
-                .filter(|(_, (_, recipe))| {
-                    recipe.dependencies.keys().all(|image| !waiting.contains_key(image))
-                })
-                .filter(|(_, (_, recipe))| self.are_built(recipe, decided, &done))
-                .map(|(image, _)| *image)
-                .take(BUILDS_MAX.saturating_sub(running.len()))
-                .collect();
-            for image in ready {
-                let Some((step, recipe)) = waiting.remove(image) else { continue };
+        loop {
+            while running.len() < BUILDS_MAX
+                && let Some((step, recipe)) = queue.next()
+            {
                 let order = self.order(step, recipe, decided, declared, &done)?;
-                if let Some(finished) = workshop.finished.get(image).filter(|one| is_same(one, &order)) {
-                    done.insert(image.clone(), finished.report.clone());
+                if let Some(finished) = workshop.finished.get(&step.image).filter(|one| is_same(one, &order))
+                {
+                    queue.finish(&step.image);
+                    done.insert(step.image.clone(), finished.report.clone());
                     continue;
                 }
                 running.push(self.build_one(order, declared));
             }
-            if running.is_empty() {
-                continue;
-            }
-            if let Some(finished) = running.next().await {
-                let (image, finished) = finished?;
-                done.insert(image.clone(), finished.report.clone());
-                workshop.finished.insert(image, finished);
-            }
+            let Some(finished) = running.next().await else { break };
+            let (image, finished) = finished?;
+            queue.finish(&image);
+            done.insert(image.clone(), finished.report.clone());
+            workshop.finished.insert(image, finished);
         }
         self.phase("build", begin);
         Ok(done)
-    }
-
-    /// Returns whether everything that a recipe is built with has a digest.
-    fn are_built(&self, recipe: &Recipe, decided: &Decided, done: &BTreeMap<ImageName, Built>) -> bool {
-        let building: BTreeSet<&ImageName> = decided.plan.builds().map(|(step, _)| &step.image).collect();
-        recipe.dependencies.keys().all(|image| !building.contains(image) || done.contains_key(image))
     }
 
     /// Collects what one image is built with.
